@@ -1,0 +1,1 @@
+"""A library for talking to memscoped over gRPC."""

@@ -1,0 +1,58 @@
+from memscope_client._pb import report_pb2 as _report_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class GetFiguresRequest(_message.Message):
+    __slots__ = ("session_id", "site_count")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    SITE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    site_count: int
+    def __init__(self, session_id: _Optional[str] = ..., site_count: _Optional[int] = ...) -> None: ...
+
+class GetFiguresResponse(_message.Message):
+    __slots__ = ("figures", "sites", "quality")
+    FIGURES_FIELD_NUMBER: _ClassVar[int]
+    SITES_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
+    figures: _report_pb2.Figures
+    sites: _containers.RepeatedCompositeFieldContainer[_report_pb2.Site]
+    quality: _report_pb2.Quality
+    def __init__(self, figures: _Optional[_Union[_report_pb2.Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[_report_pb2.Site, _Mapping]]] = ..., quality: _Optional[_Union[_report_pb2.Quality, _Mapping]] = ...) -> None: ...
+
+class GetReportRequest(_message.Message):
+    __slots__ = ("session_id", "site_count")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    SITE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    site_count: int
+    def __init__(self, session_id: _Optional[str] = ..., site_count: _Optional[int] = ...) -> None: ...
+
+class GetReportResponse(_message.Message):
+    __slots__ = ("report",)
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    report: _report_pb2.Report
+    def __init__(self, report: _Optional[_Union[_report_pb2.Report, _Mapping]] = ...) -> None: ...
+
+class ExportRequest(_message.Message):
+    __slots__ = ("session_id", "format", "measure")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    format: str
+    measure: str
+    def __init__(self, session_id: _Optional[str] = ..., format: _Optional[str] = ..., measure: _Optional[str] = ...) -> None: ...
+
+class ExportResponse(_message.Message):
+    __slots__ = ("chunk", "file_name")
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    FILE_NAME_FIELD_NUMBER: _ClassVar[int]
+    chunk: bytes
+    file_name: str
+    def __init__(self, chunk: _Optional[bytes] = ..., file_name: _Optional[str] = ...) -> None: ...

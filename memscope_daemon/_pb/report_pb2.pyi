@@ -1,0 +1,131 @@
+from memscope_daemon._pb import events_pb2 as _events_pb2
+from memscope_daemon._pb import session_pb2 as _session_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Estimate(_message.Message):
+    __slots__ = ("value", "low", "high", "sample_count", "exact")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    EXACT_FIELD_NUMBER: _ClassVar[int]
+    value: float
+    low: float
+    high: float
+    sample_count: int
+    exact: bool
+    def __init__(self, value: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., sample_count: _Optional[int] = ..., exact: bool = ...) -> None: ...
+
+class Site(_message.Message):
+    __slots__ = ("function", "file", "line", "live_bytes", "live_count", "allocated_bytes", "allocated_count", "freed_bytes", "freed_count", "peak_bytes")
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    LIVE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LIVE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ALLOCATED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ALLOCATED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FREED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FREED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PEAK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    function: str
+    file: str
+    line: int
+    live_bytes: Estimate
+    live_count: Estimate
+    allocated_bytes: Estimate
+    allocated_count: Estimate
+    freed_bytes: Estimate
+    freed_count: Estimate
+    peak_bytes: Estimate
+    def __init__(self, function: _Optional[str] = ..., file: _Optional[str] = ..., line: _Optional[int] = ..., live_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., live_count: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_count: _Optional[_Union[Estimate, _Mapping]] = ..., freed_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., freed_count: _Optional[_Union[Estimate, _Mapping]] = ..., peak_bytes: _Optional[_Union[Estimate, _Mapping]] = ...) -> None: ...
+
+class ThreadFigures(_message.Message):
+    __slots__ = ("thread_id", "native_id", "name", "allocated_bytes", "allocated_count", "live_bytes")
+    THREAD_ID_FIELD_NUMBER: _ClassVar[int]
+    NATIVE_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ALLOCATED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ALLOCATED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LIVE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    thread_id: int
+    native_id: int
+    name: str
+    allocated_bytes: Estimate
+    allocated_count: Estimate
+    live_bytes: Estimate
+    def __init__(self, thread_id: _Optional[int] = ..., native_id: _Optional[int] = ..., name: _Optional[str] = ..., allocated_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_count: _Optional[_Union[Estimate, _Mapping]] = ..., live_bytes: _Optional[_Union[Estimate, _Mapping]] = ...) -> None: ...
+
+class DomainFigures(_message.Message):
+    __slots__ = ("domain", "allocated_bytes", "allocated_count", "live_bytes")
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    ALLOCATED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ALLOCATED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LIVE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    domain: _events_pb2.AllocatorDomain
+    allocated_bytes: Estimate
+    allocated_count: Estimate
+    live_bytes: Estimate
+    def __init__(self, domain: _Optional[_Union[_events_pb2.AllocatorDomain, str]] = ..., allocated_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_count: _Optional[_Union[Estimate, _Mapping]] = ..., live_bytes: _Optional[_Union[Estimate, _Mapping]] = ...) -> None: ...
+
+class Quality(_message.Message):
+    __slots__ = ("grade", "drop_rate", "recorded_count", "lost_count", "losses", "unseen_bound_bytes", "unresolved_count")
+    GRADE_FIELD_NUMBER: _ClassVar[int]
+    DROP_RATE_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LOST_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LOSSES_FIELD_NUMBER: _ClassVar[int]
+    UNSEEN_BOUND_BYTES_FIELD_NUMBER: _ClassVar[int]
+    UNRESOLVED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    grade: str
+    drop_rate: float
+    recorded_count: int
+    lost_count: int
+    losses: _containers.RepeatedCompositeFieldContainer[_events_pb2.Loss]
+    unseen_bound_bytes: float
+    unresolved_count: int
+    def __init__(self, grade: _Optional[str] = ..., drop_rate: _Optional[float] = ..., recorded_count: _Optional[int] = ..., lost_count: _Optional[int] = ..., losses: _Optional[_Iterable[_Union[_events_pb2.Loss, _Mapping]]] = ..., unseen_bound_bytes: _Optional[float] = ..., unresolved_count: _Optional[int] = ...) -> None: ...
+
+class Figures(_message.Message):
+    __slots__ = ("time_ns", "allocated_bytes", "allocated_count", "freed_bytes", "freed_count", "live_bytes", "live_count", "peak_bytes", "peak_time_ns")
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    ALLOCATED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ALLOCATED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FREED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FREED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LIVE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LIVE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PEAK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PEAK_TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    time_ns: int
+    allocated_bytes: Estimate
+    allocated_count: Estimate
+    freed_bytes: Estimate
+    freed_count: Estimate
+    live_bytes: Estimate
+    live_count: Estimate
+    peak_bytes: Estimate
+    peak_time_ns: int
+    def __init__(self, time_ns: _Optional[int] = ..., allocated_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_count: _Optional[_Union[Estimate, _Mapping]] = ..., freed_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., freed_count: _Optional[_Union[Estimate, _Mapping]] = ..., live_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., live_count: _Optional[_Union[Estimate, _Mapping]] = ..., peak_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., peak_time_ns: _Optional[int] = ...) -> None: ...
+
+class Report(_message.Message):
+    __slots__ = ("session", "figures", "sites", "threads", "domains", "quality")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    FIGURES_FIELD_NUMBER: _ClassVar[int]
+    SITES_FIELD_NUMBER: _ClassVar[int]
+    THREADS_FIELD_NUMBER: _ClassVar[int]
+    DOMAINS_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
+    session: _session_pb2.Session
+    figures: Figures
+    sites: _containers.RepeatedCompositeFieldContainer[Site]
+    threads: _containers.RepeatedCompositeFieldContainer[ThreadFigures]
+    domains: _containers.RepeatedCompositeFieldContainer[DomainFigures]
+    quality: Quality
+    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., figures: _Optional[_Union[Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[Site, _Mapping]]] = ..., threads: _Optional[_Iterable[_Union[ThreadFigures, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[DomainFigures, _Mapping]]] = ..., quality: _Optional[_Union[Quality, _Mapping]] = ...) -> None: ...
