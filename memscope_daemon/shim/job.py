@@ -1,0 +1,60 @@
+"""What a shipper is told to do: one session."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from memscope_daemon.errors import InternalError
+from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
+
+INGEST_TIMEOUT_S = 30.0
+UNACKNOWLEDGED_BYTES_MAX = 64 << 20
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Job:
+    """One session, as TargetSession describes it to the shipper.
+
+    ``session_id``: 16 hex digits. ``ingest_address``: a grpc target that serves ``Ingest``.
+    ``start_monotonic_ns`` and ``started_unix_ns``: session time 0 on both clocks.
+    ``start_time_ticks``: field 22 of /proc/PID/stat, 0 = not known.
+    ``ingest_timeout_s``: how long the ingest may be out of reach before the shipper gives the session up.
+    ``unacknowledged_bytes_max``: batches kept for a resume; beyond it the rings fill up instead.
+    """
+
+    session_id: str
+    pid: int
+    ingest_address: str
+    sampling: SamplingConfig
+    start_monotonic_ns: int
+    started_unix_ns: int
+    start_time_ticks: int = 0
+    program: str = ""
+    python_version: str = ""
+    host: str = ""
+    ingest_timeout_s: float = INGEST_TIMEOUT_S
+    unacknowledged_bytes_max: int = UNACKNOWLEDGED_BYTES_MAX
+
+    def to_message(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_message(message: Mapping[str, Any]) -> Job:
+        """The inverse of :meth:`to_message`.
+
+        :raises InternalError: a field is missing, unknown or of no sense.
+        """
+        try:
+            fields = dict(message)
+            sampling = dict(fields.pop("sampling"))
+            sampling["mode"] = SamplingMode(sampling["mode"])
+            job = Job(sampling=SamplingConfig(**sampling), **fields)
+            int(job.session_id, 16)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InternalError(
+                "shipper.bad-job", f"the shipper was given a job that makes no sense: {error}", "report this"
+            ) from error
+        return job
