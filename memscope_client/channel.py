@@ -1,0 +1,67 @@
+"""The connection to a daemon, and its failures as DaemonError. gRPC is imported here, when one is made."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from memscope_client.errors import DaemonError
+
+ERROR_METADATA_KEY = "memscope-error-bin"
+OPTIONS = [
+    ("grpc.max_receive_message_length", 256 * 2**20),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
+
+
+def open_channel(address: str) -> Any:
+    """A channel to ``unix:/path`` or ``host:port``. Nothing is sent yet."""
+    # gRPC's own log goes to standard error, where a command's user would have to read it.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    import grpc
+
+    return grpc.insecure_channel(address, options=OPTIONS)
+
+
+def as_daemon_error(error: Any, address: str) -> DaemonError:
+    """The DaemonError that a grpc.RpcError of a call to ``address`` stands for."""
+    return _detail(error) or _status(error, address)
+
+
+def _detail(error: Any) -> DaemonError | None:
+    """What the daemon itself said, from the trailing metadata; None where it said nothing."""
+    from google.protobuf.message import DecodeError
+
+    from memscope_client._pb import control_service_pb2
+
+    for key, value in error.trailing_metadata() or ():
+        if key != ERROR_METADATA_KEY:
+            continue
+        try:
+            detail = control_service_pb2.ErrorDetail.FromString(value)
+        except DecodeError:
+            return None
+        return DaemonError(
+            detail.code,
+            detail.message,
+            detail.next_step,
+            exit_code=detail.exit_code or 1,
+            severity=detail.severity or "medium",
+        )
+    return None
+
+
+def _status(error: Any, address: str) -> DaemonError:
+    name = error.code().name.lower().replace("_", "-")
+    message, next_step = {
+        "unavailable": (f"no daemon answers at {address}", "start one with `memscoped serve`"),
+        "unimplemented": (
+            f"the server at {address} does not offer this",
+            "ask a memscope daemon; a server that only takes events keeps its own reports",
+        ),
+        "deadline-exceeded": (f"the daemon at {address} did not answer in time", "try again; see its log"),
+        "cancelled": ("the call was cancelled", "try again"),
+    }.get(name, (error.details() or f"the call failed: {name}", "see the daemon's log"))
+    return DaemonError(f"client.{name}", message, next_step)

@@ -1,0 +1,83 @@
+"""Arguments that several commands share, and their types."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from memscope_daemon import config
+from memscope_daemon.errors import ConfigurationError
+from memscope_daemon.model.sampling import DEFAULT_PRESET, PRESETS, SamplingConfig, SamplingMode
+
+Value = TypeVar("Value")
+
+
+def checked(parse: Callable[[str], Value]) -> Callable[[str], Value]:
+    """An argparse type that shows a ConfigurationError as argparse shows its own."""
+
+    def convert(text: str) -> Value:
+        try:
+            return parse(text)
+        except ConfigurationError as error:
+            raise argparse.ArgumentTypeError(f"{error.message}; {error.next_step}") from error
+
+    convert.__name__ = parse.__name__.removeprefix("parse_")
+    return convert
+
+
+def positive_pid(text: str) -> int:
+    pid = int(text)
+    if pid <= 0:
+        raise argparse.ArgumentTypeError(f"{pid} is not the id of a process")
+    return pid
+
+
+def seconds(text: str) -> float:
+    value = float(text.removesuffix("s"))
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("a duration is a number of seconds above 0")
+    return value
+
+
+def add_pid(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pid", metavar="PID", type=positive_pid, help="the process, as this host numbers it")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="the JSON report alone on standard output")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="folder for report.json and stacks.collapsed (default: memscope-<program>-<pid>-<time>)",
+    )
+
+
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--preset", choices=sorted(PRESETS), help=f"a known setting (default: {DEFAULT_PRESET}, 512 KiB)"
+    )
+    how.add_argument("--rate", metavar="P", type=float, help="probability of each allocation, above 0 to 1")
+    how.add_argument(
+        "--bytes", metavar="N", type=checked(config.parse_size), help="mean bytes between samples, e.g. 64K"
+    )
+    parser.add_argument("--depth", metavar="N", type=int, help="frames per stack; 0: the innermost only")
+    parser.add_argument("--seed", metavar="N", type=int, help="make the sampler's decisions reproducible")
+
+
+def sampling_of(args: argparse.Namespace) -> SamplingConfig:
+    """The sampling that was asked for, checked; a ConfigurationError (exit code 2) otherwise."""
+    if args.rate is not None:
+        chosen = SamplingConfig(SamplingMode.RATE, args.rate)
+    elif args.bytes is not None:
+        chosen = SamplingConfig(SamplingMode.BYTES, float(args.bytes))
+    else:
+        chosen = config.preset(args.preset or DEFAULT_PRESET)
+    if args.depth is not None and args.depth != chosen.depth:
+        # A preset that was changed is no longer that preset.
+        chosen = dataclasses.replace(chosen, depth=args.depth, stacks=args.depth > 0, preset="")
+    return config.check_sampling(dataclasses.replace(chosen, seed=args.seed))

@@ -1,0 +1,139 @@
+"""``memscoped attach PID``: from a running process to a report."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import queue
+import sys
+from typing import TYPE_CHECKING, Any
+
+from memscope_daemon.cli.arguments import add_output, add_pid, add_sampling, sampling_of, seconds
+from memscope_daemon.cli.messages import say
+from memscope_daemon.errors import ConfigurationError, ExitCode
+from memscope_daemon.model.sampling import SamplingConfig
+
+if TYPE_CHECKING:
+    from memscope_client import Client, Sampling
+    from memscope_daemon.cli.follow import Show
+
+EXAMPLES = """\
+examples:
+  memscoped attach 4242                          watch; Ctrl-C detaches and reports
+  memscoped attach 4242 --duration 30 --out r    half a minute, files in r/
+  memscoped attach 4242 --bytes 64K --depth 20   eight times the samples of the default
+  memscoped attach 4242 --preset full            record every allocation
+  memscoped attach 4242 --duration 5 --json | jq .hotspots[0]
+  memscoped attach 4242 --background             return at once; `memscoped detach 4242` reports
+"""
+
+
+def register(commands: Any) -> None:
+    parser = commands.add_parser(
+        "attach",
+        help="watch a running process",
+        description="Attach to a running CPython process and report who allocates what, and what stays.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_pid(parser)
+    add_sampling(parser)
+    parser.add_argument("--duration", metavar="S", type=seconds, help="detach and report after S seconds")
+    parser.add_argument("--no-live", action="store_true", help="no table until the end")
+    parser.add_argument("--background", action="store_true", help="return once tracking is active")
+    add_output(parser)
+    parser.add_argument("--daemon", metavar="ADDR", help="the daemon to use, e.g. unix:/run/memscope.sock")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    sampling = sampling_of(args)
+    if args.background and args.duration is not None:
+        raise ConfigurationError(
+            "config.background-duration", "--background has no --duration", "leave one of the two out"
+        )
+    if args.daemon is not None and _takes_events_only(args.daemon):
+        from memscope_daemon.cli import agent
+
+        return agent.run(args.pid, sampling, args.daemon, args.duration)
+    return _background(args, sampling) if args.background else _foreground(args, sampling)
+
+
+def _foreground(args: argparse.Namespace, sampling: SamplingConfig) -> int:
+    from memscope_daemon.cli.endpoint import endpoint
+    from memscope_daemon.cli.follow import Ending, Foreground
+    from memscope_daemon.cli.outcome import Presentation, present
+    from memscope_daemon.cli.signals import SignalsAsEvents
+
+    events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with SignalsAsEvents(events), endpoint(args.daemon) as client:
+        foreground = Foreground(client, events)
+        session = foreground.attach(args.pid, wire_sampling(sampling))
+        if isinstance(session, Ending):
+            return session.exit_code
+        say(f"tracking {session.target.program or args.pid}, session {session.session_id}")
+        with _table(args) as show:
+            ending = foreground.watch(session, args.duration, show)
+        if ending.session is not None:
+            present(client, ending.session, Presentation(args.json, args.out), ending.rss_bytes)
+        return ending.exit_code
+
+
+def _background(args: argparse.Namespace, sampling: SamplingConfig) -> int:
+    from memscope_daemon import config
+    from memscope_daemon.cli.endpoint import reach, start_background
+
+    client = reach(args.daemon or config.default_address()) or start_background(args.out)
+    with client:
+        attachment = client.attach(args.pid, wire_sampling(sampling))
+        for text in attachment:
+            say(text)
+        session = attachment.result()
+    say(f"tracking {session.target.program or args.pid}; for the report: memscoped detach {args.pid}")
+    print(session.session_id)
+    return int(ExitCode.DONE)
+
+
+def _takes_events_only(address: str) -> bool:
+    """Whether a server that offers nothing but Ingest listens there: then the attaching is ours to do."""
+    from memscope_client import DaemonError
+    from memscope_daemon.cli.endpoint import reach, unreachable
+
+    try:
+        client: Client | None = reach(address)
+    except DaemonError as error:
+        if error.is_unimplemented:
+            return True
+        raise
+    if client is None:
+        raise unreachable(address)
+    client.close()
+    return False
+
+
+@contextlib.contextmanager
+def _table(args: argparse.Namespace) -> Any:
+    """What shows the figures while the session runs; None where nobody would look."""
+    if args.no_live or args.json or not sys.stdout.isatty():
+        yield None
+        return
+    from memscope_daemon.cli.table import LiveTable
+
+    with LiveTable() as table:
+        show: Show = table.show
+        yield show
+
+
+def wire_sampling(config: SamplingConfig) -> Sampling:
+    """The client's value for our own."""
+    from memscope_client import Sampling
+
+    return Sampling(
+        mode=config.mode.name.lower(),
+        value=config.value,
+        stacks=config.stacks,
+        depth=config.depth,
+        seed=config.seed or 0,
+        seed_given=config.seed is not None,
+        preset=config.preset,
+    )

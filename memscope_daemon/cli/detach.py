@@ -1,0 +1,76 @@
+"""``memscoped detach PID``: end a session wherever it runs; take hooks out that nobody looks after."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from memscope_daemon.cli.arguments import add_output, add_pid
+from memscope_daemon.cli.messages import say
+from memscope_daemon.errors import ExitCode
+
+if TYPE_CHECKING:
+    from memscope_client import Client, Session
+
+EXAMPLES = """\
+examples:
+  memscoped detach 4242            the report, and files in memscope-<program>-4242-<time>/
+  memscoped detach 4242 --json     the JSON report on standard output
+"""
+
+
+def register(commands: Any) -> None:
+    parser = commands.add_parser(
+        "detach",
+        help="end a session and report",
+        description="Take the hooks out of a process and print the report of its session.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_pid(parser)
+    add_output(parser)
+    parser.add_argument("--daemon", metavar="ADDR", help="the daemon that has the session")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from memscope_client import DaemonError
+    from memscope_daemon import config
+    from memscope_daemon.cli.endpoint import reach
+
+    for address in (args.daemon,) if args.daemon else config.known_addresses():
+        try:
+            client = reach(address)
+        except DaemonError as error:
+            say(f"{address}: {error.message}")
+            continue
+        if client is None:
+            continue
+        with client:
+            session = _session_of(client, args.pid)
+            if session is not None:
+                return _end(client, session, args)
+    return _take_out(args.pid)
+
+
+def _session_of(client: Client, pid: int) -> Session | None:
+    return next((one for one in client.sessions() if one.target.pid == pid and not one.is_ended), None)
+
+
+def _end(client: Client, session: Session, args: argparse.Namespace) -> int:
+    from memscope_daemon.cli.outcome import Presentation, ended_code, present, resident_bytes
+
+    rss_bytes = resident_bytes(args.pid)
+    ended = client.detach(session.session_id)
+    code = ended_code(ended)
+    present(client, ended, Presentation(args.json, args.out), rss_bytes)
+    return int(code)
+
+
+def _take_out(pid: int) -> int:
+    """No daemon knows the process: whatever of ours is still in it goes, without a report."""
+    from memscope_daemon.attach.session import leave
+
+    say(f"no daemon has a session of process {pid}; looking for hooks left in it")
+    say(leave(pid))
+    return int(ExitCode.DONE)

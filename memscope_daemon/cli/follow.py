@@ -1,0 +1,150 @@
+"""A foreground session: attach, watch, detach, as one loop over one queue of events.
+
+Calls that may take long run in threads of their own and put their result into the queue, as signals do.
+So a Ctrl-C is seen at once, whatever is being waited for, and no call is ever cut short half done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from memscope_client import Attachment, Client, DaemonError, Sampling, Session, Snapshot
+from memscope_daemon.cli.messages import say
+from memscope_daemon.cli.outcome import ended_code, resident_bytes
+from memscope_daemon.cli.signals import Signalled
+from memscope_daemon.errors import ExitCode
+
+REFRESH_S = 1.0
+LOOK_S = 0.25
+SITES_ASKED = 15
+
+Show = Callable[[Session, Snapshot], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finished:
+    """A call in a thread of its own is over, one way or the other."""
+
+    session: Session | None
+    error: DaemonError | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ending:
+    """How a foreground session ended. ``session`` None: no session, or its end not waited for."""
+
+    session: Session | None
+    exit_code: int
+    rss_bytes: int | None = None
+
+
+class Foreground:
+    """One session from attach to detach. Used by the main thread only."""
+
+    def __init__(self, client: Client, events: queue.SimpleQueue[Any]) -> None:
+        self._client = client
+        self._events = events
+
+    def attach(self, pid: int, sampling: Sampling) -> Session | Ending:
+        """Waits until tracking is active; a signal meanwhile gives up. A refusal is a DaemonError."""
+        attachment = self._client.attach(pid, sampling)
+        self._call(lambda: self._attach(attachment))
+        signalled: Signalled | None = None
+        while True:
+            event = self._events.get()
+            if isinstance(event, Progress):
+                say(event.text)
+            elif isinstance(event, Signalled):
+                signalled = signalled or event
+                say("giving up; a target in which nothing runs yet is left as it was")
+                attachment.cancel()
+            elif isinstance(event, Finished) and signalled is not None:
+                self._take_back(pid, event.session)
+                return Ending(None, signalled.exit_code)
+            elif isinstance(event, Finished):
+                if event.session is None:
+                    raise event.error or AssertionError("a call that is over has a result")
+                return event.session
+
+    def watch(self, session: Session, duration_s: float | None, show: Show | None) -> Ending:
+        """Until the time is over, a signal comes or the session ends; hooks are out when it returns."""
+        ends = time.monotonic() + duration_s if duration_s is not None else None
+        pid = session.target.pid
+        rss_bytes = resident_bytes(pid)
+        while True:
+            signalled = self._pause(ends, REFRESH_S if show else LOOK_S)
+            rss_bytes = resident_bytes(pid) or rss_bytes
+            if signalled is not None:
+                return self._detach(session, signalled.exit_code, rss_bytes)
+            if ends is not None and time.monotonic() >= ends:
+                return self._detach(session, int(ExitCode.DONE), rss_bytes)
+            now = self._find(session)
+            if now.is_ended:
+                return Ending(now, int(ended_code(now)), rss_bytes)
+            if show is not None:
+                show(now, self._client.figures(session.session_id, site_count=SITES_ASKED))
+
+    def _detach(self, session: Session, exit_code: int, rss_bytes: int | None) -> Ending:
+        say("detaching")
+        self._call(lambda: self._client.detach(session.session_id))
+        while True:
+            event = self._events.get()
+            if isinstance(event, Signalled):
+                say("not waiting any longer; the hooks take themselves out when the target passes by")
+                return Ending(None, event.exit_code)
+            if isinstance(event, Finished):
+                break
+        ended = event.session or self._find(session)
+        if event.session is None and not ended.is_ended:
+            raise event.error or AssertionError("a call that is over has a result")
+        # It may have ended by itself in the same moment.
+        return Ending(ended, exit_code or int(ended_code(ended)), rss_bytes)
+
+    def _pause(self, ends: float | None, longest_s: float) -> Signalled | None:
+        """Waits for a signal, at most ``longest_s`` and not beyond ``ends``."""
+        wait_s = longest_s if ends is None else max(min(longest_s, ends - time.monotonic()), 0.0)
+        with contextlib.suppress(queue.Empty):
+            event = self._events.get(timeout=wait_s)
+            return event if isinstance(event, Signalled) else None
+        return None
+
+    def _find(self, session: Session) -> Session:
+        for found in self._client.sessions(include_ended=True):
+            if found.session_id == session.session_id:
+                return found
+        raise DaemonError("client.session-lost", "the daemon lost the session", "see its log")
+
+    def _attach(self, attachment: Attachment) -> Session:
+        for text in attachment:
+            self._events.put(Progress(text))
+        return attachment.result()
+
+    def _take_back(self, pid: int, session: Session | None) -> None:
+        """The attach was given up, but may have gone through in the same moment."""
+        left = [session] if session else [one for one in self._client.sessions() if one.target.pid == pid]
+        for one in left:
+            with contextlib.suppress(DaemonError):
+                self._client.detach(one.session_id)
+
+    def _call(self, call: Callable[[], Session]) -> None:
+        def run() -> None:
+            try:
+                self._events.put(Finished(call()))
+            except DaemonError as error:
+                self._events.put(Finished(None, error))
+            except BaseException as error:  # whatever it is, somebody waits for an answer
+                wrapped = DaemonError("client.failed", f"the call failed: {error!r}", "report this as a bug")
+                self._events.put(Finished(None, wrapped))
+
+        threading.Thread(target=run, daemon=True).start()

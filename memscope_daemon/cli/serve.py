@@ -1,0 +1,122 @@
+"""``memscoped serve``: one daemon for all sessions of this user."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from memscope_daemon.cli.messages import complain, say
+from memscope_daemon.errors import ExitCode
+
+if TYPE_CHECKING:
+    from memscope_client import Client, Session
+    from memscope_daemon.cli.signals import Signalled
+
+EXAMPLES = """\
+examples:
+  memscoped serve                                at the default address
+  memscoped serve --address unix:/run/m.sock     elsewhere; clients take --daemon unix:/run/m.sock
+"""
+LOOK_S = 0.5
+LINGER_LOOKS = 20  # a client that has just detached still fetches its report
+
+
+def register(commands: Any) -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="run a daemon for many sessions",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--address", metavar="ADDR", help="where to listen (default: a socket of this user)")
+    parser.add_argument("--until-idle", action="store_true", help="end with the last session")
+    parser.add_argument(
+        "--export",
+        metavar="DIR",
+        type=Path,
+        help="folder for reports that nobody fetches: the target ended",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from memscope_client import Client
+    from memscope_daemon import config
+    from memscope_daemon.app import Daemon
+    from memscope_daemon.cli.signals import SignalsAsEvents
+
+    carried = config.carried_address(os.getpid()) if args.until_idle else None
+    address = args.address or carried or config.default_address()
+    events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with SignalsAsEvents(events):
+        daemon = Daemon(address, config.state_dir(), spare_shippers=0 if args.until_idle else 1)
+        daemon.start()
+        say(f"serving at {address}")
+        try:
+            with Client(address) as client:
+                signalled = Keeper(client, events, args.export).run(until_idle=args.until_idle)
+        finally:
+            daemon.stop()
+    return signalled.exit_code if signalled else int(ExitCode.DONE)
+
+
+class Keeper:
+    """Looks after the sessions of a daemon: exports those nobody fetches, knows when all are over."""
+
+    def __init__(self, client: Client, events: queue.SimpleQueue[Any], folder: Path | None) -> None:
+        self._client = client
+        self._events = events
+        self._folder = folder
+        self._seen_ended: set[str] = set()
+
+    def run(self, *, until_idle: bool) -> Signalled | None:
+        """Until a signal comes; with ``until_idle`` also until the last session has been over for a while."""
+        idle_looks = 0
+        while True:
+            try:
+                signalled: Signalled = self._events.get(timeout=LOOK_S)
+            except queue.Empty:
+                sessions = self._client.sessions(include_ended=True)
+                self._export_ended(sessions)
+                idle_looks = idle_looks + 1 if all(one.is_ended for one in sessions) else 0
+                if until_idle and idle_looks >= LINGER_LOOKS:
+                    return None
+                continue
+            self._detach_all()
+            return signalled
+
+    def _detach_all(self) -> None:
+        from memscope_client import DaemonError
+
+        for session in self._client.sessions():
+            try:
+                self._export(self._client.detach(session.session_id))
+            except DaemonError as error:
+                complain(error)
+
+    def _export_ended(self, sessions: tuple[Session, ...]) -> None:
+        for session in sessions:
+            if session.is_ended and session.session_id not in self._seen_ended:
+                self._seen_ended.add(session.session_id)
+                # Whoever asked for a detach fetches the report and writes the files with rights of their own.
+                if session.end_reason != "detached":
+                    self._export(session)
+
+    def _export(self, session: Session) -> None:
+        from memscope_client import DaemonError
+        from memscope_daemon import config
+        from memscope_daemon.cli import files
+        from memscope_daemon.cli.outcome import export_all
+        from memscope_daemon.errors import ExportError
+
+        name = files.default_folder(session.target.program, session.target.pid)
+        folder = self._folder or config.state_dir() / "reports" / name
+        try:
+            for path in files.write_all(folder, export_all(self._client, session.session_id)):
+                print(f"written: {path}", file=sys.stderr)
+        except (DaemonError, ExportError) as error:
+            complain(error)

@@ -1,0 +1,119 @@
+"""Figures as words: every estimate with its interval and its number of samples."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from memscope_client.model import Estimate, Quality, Report, Session, Site
+
+DASH = "\u2013"  # en dash, as between the ends of an interval
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+COUNT_UNITS = ("", "k", "M", "G", "T")
+
+
+def bytes_text(value: float) -> str:
+    """``1.5 MiB``: three significant digits, units of 1024."""
+    return _scaled((value,), UNITS, 1024.0)[0]
+
+
+def count_text(value: float) -> str:
+    return _scaled((value,), COUNT_UNITS, 1000.0)[0].replace(" ", "")
+
+
+def bytes_estimate(estimate: Estimate) -> str:
+    """``1.5 MiB (1.1–2.0)``, or ``= 1.5 MiB`` where nothing was estimated."""
+    if estimate.exact:
+        return f"= {bytes_text(estimate.value)}"
+    value, low, high = _scaled((estimate.value, estimate.low, estimate.high), UNITS, 1024.0)
+    return f"{value} ({low.split()[0]}{DASH}{high.split()[0]})"
+
+
+def count_estimate(estimate: Estimate) -> str:
+    if estimate.exact:
+        return f"= {count_text(estimate.value)}"
+    scaled = _scaled((estimate.value, estimate.low, estimate.high), COUNT_UNITS, 1000.0)
+    value, low, high = (text.replace(" ", "") for text in scaled)
+    return f"{value} ({low}{DASH}{high})"
+
+
+def _scaled(values: tuple[float, ...], units: tuple[str, ...], base: float) -> tuple[str, ...]:
+    """All values in the unit that suits the first of them, so that they can be compared at a glance."""
+    size, index = abs(values[0]), 0
+    while size >= 999.5 and index < len(units) - 1:
+        size, index = size / base, index + 1
+    return tuple(f"{_digits(value / base**index, index)} {units[index]}".rstrip() for value in values)
+
+
+def _digits(value: float, index: int) -> str:
+    if index == 0:
+        return f"{value:.0f}"
+    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
+
+
+def site_text(site: Site) -> str:
+    """``function (folder/file.py:12)``; a site without a Python frame says so."""
+    if not site.file and not site.function:
+        return "(no Python frame)"
+    path = PurePath(site.file)
+    return f"{site.function or '?'} ({'/'.join(path.parts[-2:])}:{site.line or '?'})"
+
+
+def sampling_text(session: Session) -> str:
+    sampling = session.sampling
+    if sampling.mode == "rate":
+        how = "every allocation" if sampling.value >= 1 else f"one allocation in {1 / sampling.value:.6g}"
+    else:
+        how = f"one sample each {bytes_text(sampling.value)} allocated"
+    preset = f" ({sampling.preset})" if sampling.preset else ""
+    depth = f"{sampling.depth} frames" if sampling.stacks else "innermost frame only"
+    return f"{how}{preset}, {depth}, seed {sampling.seed}"
+
+
+def opening_lines(report: Report, rss_bytes: int | None) -> tuple[str, ...]:
+    """What the report is about, and first of all what it cannot see."""
+    session, live = report.session, report.figures.live_bytes
+    seen = f"{bytes_estimate(live)} of live Python memory allocated since the attach is explained below"
+    if rss_bytes is None:
+        first = f"{seen}; what was there before the attach is not, nor is native memory."
+    else:
+        other = bytes_text(max(rss_bytes - live.value, 0))
+        first = f"RSS {bytes_text(rss_bytes)}; {seen}; {other} was there before, or is native memory."
+    seconds = session.duration_ns / 1e9
+    who = f"{session.target.program} · pid {session.target.pid} · CPython {session.target.python_version}"
+    return first, f"{who} · {seconds:.1f} s · {sampling_text(session)}"
+
+
+def totals_line(report: Report) -> str:
+    figures = report.figures
+    allocated, count = bytes_estimate(figures.allocated_bytes), count_estimate(figures.allocated_count)
+    peak = f"peak {bytes_estimate(figures.peak_bytes)} at {figures.peak_time_ns / 1e9:.1f} s"
+    return f"allocated {allocated} in {count} blocks · {peak}"
+
+
+def quality_line(quality: Quality) -> str:
+    """The grade, the samples it rests on, the losses by cause, and what may have gone unseen."""
+    line = (
+        f"quality: {quality.grade or 'not known'} · {quality.recorded_count:,} samples recorded, "
+        f"{quality.lost_count:,} lost ({quality.drop_rate:.1%})"
+    )
+    if quality.losses:
+        line += " · " + ", ".join(f"{loss.cause} {loss.record_count:,}" for loss in quality.losses)
+    if quality.unresolved_count:
+        line += f" · {quality.unresolved_count:,} without a resolved stack"
+    if quality.unseen_bound_bytes > 0:
+        line += (
+            f" · a site without a sample allocated less than {bytes_text(quality.unseen_bound_bytes)} (95 %)"
+        )
+    return line
+
+
+def stops_line(session: Session) -> str:
+    """How long the target stood still for us, stop by stop."""
+    stops = (*session.attach.stops, *session.detach.stops)
+    if not stops:
+        return ""
+    each = ", ".join(f"{stop.purpose} {stop.duration_ns / 1000:.0f} µs" for stop in stops)
+    interrupted = sum(stop.interrupted_call for stop in stops)
+    note = f"; {interrupted} call(s) of the target saw EINTR" if interrupted else ""
+    attach = session.attach
+    return f"attach by route {attach.route} in {attach.total_ns / 1e6:.0f} ms, target stopped: {each}{note}"
