@@ -104,6 +104,7 @@ class Outcome(enum.IntEnum):
     BAD_VERSION = -9
     ALREADY = -10
     NO_API = -11
+    INTERPRETER = -12
 
 
 #: Causes of loss, in the order of their counters.
@@ -325,7 +326,9 @@ class Attach(ctypes.Structure):
         ("pthread_id", _u64),
         ("python_hexversion", _u32),
         ("go_timeout_ms", _u32),
-        ("reserved", _u64 * 4),
+        ("interpreter_current", _u64),
+        ("interpreter_main", _u64),
+        ("reserved", _u64 * 2),
         ("python", PythonApi),
         ("libc", LibcApi),
         ("memfd_name", ctypes.c_char * 32),

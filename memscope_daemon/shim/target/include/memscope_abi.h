@@ -355,6 +355,7 @@ enum ms_outcome {
     MS_ENTER_BAD_VERSION = -9,  /* abi or an interpreter that the shim does not know */
     MS_ENTER_ALREADY = -10,     /* another session is active in this process */
     MS_ENTER_NO_API = -11,
+    MS_FAIL_INTERPRETER = -12,  /* the call came to a subinterpreter: it did nothing */
 };
 
 #define MS_ATTACH_BYTES 4096u
@@ -368,14 +369,16 @@ struct ms_attach {
     uint32_t stage;  /* enum ms_stage */
     int32_t outcome; /* enum ms_outcome */
     uint32_t helper_tid; /* K: kernel clears it when the helper thread is gone (CLONE_CHILD_CLEARTID);
-                            P: the thread's tid, set and cleared by the loader itself */
+                            P: the thread's tid, set by the loader; gone when the task is */
     int32_t shared_fd;   /* valid from MS_STAGE_SHARED until `go` */
     uint64_t shared_address;
     uint64_t shared_bytes; /* wanted length; set from outside */
     uint64_t pthread_id;   /* room for pthread_create's result */
     uint32_t python_hexversion; /* from the Py_Version symbol or the file's name */
     uint32_t go_timeout_ms;
-    uint64_t reserved[4];
+    uint64_t interpreter_current; /* PyInterpreterState_Get, 0 = not known */
+    uint64_t interpreter_main;    /* PyInterpreterState_Main */
+    uint64_t reserved[2];
     struct ms_python_api python; /* at 104 */
     struct ms_libc_api libc;     /* at 200 */
     char memfd_name[32];         /* at 248 */
