@@ -1,0 +1,58 @@
+#include "host/control.h"
+
+#include "io/clock.h"
+
+static struct ms_setting read_setting(const struct ms_control *control)
+{
+    struct ms_setting setting = {.value = control->value, .mode = control->mode};
+    uint32_t depth = control->depth > MS_DEPTH_MAX ? MS_DEPTH_MAX : control->depth;
+    setting.depth = control->stacks && depth ? depth : 1; /* the allocation site is always taken */
+    setting.number = (uint16_t)(ms_gil.setting.number + 1);
+    if (!ms_setting_valid(setting.mode, setting.value)) {
+        setting.mode = MS_MODE_OFF;
+        setting.value = 0.0;
+    }
+    return setting;
+}
+
+static bool announce(const struct ms_setting *setting)
+{
+    struct ms_meta_sampling *entry = ms_writer_entry(&ms_shared.meta, sizeof *entry);
+    if (!entry)
+        return false;
+    *entry = (struct ms_meta_sampling){
+        .head = {sizeof *entry, MS_META_SAMPLING, 0},
+        .sampling = setting->number,
+        .mode = (uint16_t)setting->mode,
+        .depth = setting->depth,
+        .value = setting->value,
+        .time_ns = ms_clock_ns(),
+    };
+    ms_writer_publish(&ms_shared.meta, sizeof *entry);
+    return true;
+}
+
+void ms_control_wake_nopy(void)
+{
+    ms_gil.step_mask = ms_step_mask(&ms_gil.setting);
+    ms_gil.rate_weight = ms_gil.setting.mode == MS_MODE_RATE ? (float)(1.0 / ms_gil.setting.value) : 0.0f;
+    ms_sampler_draw(&ms_gil.sampler, &ms_gil.setting);
+    ms_raw.step_mask = ms_gil.step_mask;
+    ms_raw.setting[(ms_epoch + 1) & 7] = ms_gil.setting; /* before the epoch that points at it */
+    __atomic_store_n(&ms_epoch, ms_epoch + 1, __ATOMIC_RELEASE);
+}
+
+void ms_control_apply_nopy(void)
+{
+    const struct ms_control *control = &ms_shared.head->control;
+    uint64_t generation = __atomic_load_n(&control->generation, __ATOMIC_ACQUIRE);
+    if (generation == ms_gil.generation)
+        return;
+    struct ms_setting setting = read_setting(control);
+    if (!announce(&setting)) /* no room to say so: stay as we are and try again at the next turn */
+        return;
+    ms_gil.generation = generation;
+    ms_gil.setting = setting;
+    ms_control_wake_nopy();
+    __atomic_store_n(&ms_shared.head->status.applied_generation, generation, __ATOMIC_RELEASE);
+}

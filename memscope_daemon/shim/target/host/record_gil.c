@@ -1,0 +1,142 @@
+/* The GIL side: OBJ and MEM. */
+#include "host/code.h"
+#include "host/control.h"
+#include "host/event.h"
+#include "host/hooks.h"
+#include "host/record.h"
+#include "io/clock.h"
+
+#include <errno.h>
+
+static const struct ms_side SIDE = {
+    .writer = &ms_shared.events,
+    .live = &ms_shared.live,
+    .filter = &ms_gil.filter,
+    .last_id = &ms_gil.last_id,
+    .blocks = &ms_gil.blocks,
+};
+
+/* No allocation comes by here again before this many bytes: only entering a session changes that. */
+static const int64_t ASLEEP = INT64_MAX / 2;
+
+static double weight_of(size_t size)
+{
+    return ms_gil.rate_weight > 0.0f ? (double)ms_gil.rate_weight : ms_sampler_weight(&ms_gil.sampler, size);
+}
+
+static void record(int domain, void *address, size_t size, const ms_taken *old, uint64_t now_ns)
+{
+    struct ms_block block = {
+        .address = (uint64_t)address,
+        .size = size,
+        .weight = weight_of(size),
+        .time_ns = now_ns,
+        .sampling = ms_gil.sampler.setting.number,
+        .domain = (uint8_t)domain,
+    };
+    struct ms_where where = ms_where_now(ms_python.current_thread_state(), block.weight, size);
+    ms_event_allocated(&SIDE, &block, &where, old ? old->id : 0, old != NULL);
+}
+
+static void lose(void *address, size_t size)
+{
+    if (address)
+        ms_count_loss_nosys(MS_LOSS_ALLOC_NO_READER, weight_of(size), size);
+}
+
+static void end_old(const ms_taken *old, enum ms_silence silence, uint64_t now_ns)
+{
+    uint16_t thread = ms_thread.session_epoch == ms_session_epoch ? ms_thread.number : 0;
+    if (silence == MS_RECORDING || silence == MS_SILENT_PAUSED)
+        ms_event_freed(&SIDE, old, now_ns, thread, true);
+    else if (silence == MS_SILENT_NO_READER)
+        ms_count_loss_nosys(MS_LOSS_FREE_NO_READER, (double)old->weight, old->size);
+}
+
+static void allocated(int domain, void *address, size_t size, const ms_taken *old)
+{
+    uint64_t now_ns = ms_clock_cached_ns();
+    enum ms_silence silence = ms_silence_nosys(now_ns);
+    if (silence == MS_SILENT_OFF) {
+        ms_gil.sampler.left = ASLEEP;
+        return;
+    }
+    if (old)
+        end_old(old, silence, now_ns);
+    if (ms_gil.sampler.left < 0 && ms_sampler_due(&ms_gil.sampler)) {
+        if (silence == MS_RECORDING && address)
+            record(domain, address, size, old, now_ns);
+        else if (silence == MS_SILENT_NO_READER)
+            lose(address, size);
+        ms_sampler_draw(&ms_gil.sampler, &ms_gil.setting);
+    }
+    ms_control_apply_nopy();
+    if (++ms_gil.events % 64 == 0 || ms_gil.setting.mode == MS_MODE_BYTES)
+        __atomic_store_n(&ms_shared.head->status.live_blocks, ms_gil.blocks + ms_raw.blocks, __ATOMIC_RELAXED);
+    if (__builtin_expect(ms_shared.head->control.detach, 0)) {
+        int error = errno;
+        ms_hooks_leave();
+        errno = error;
+    }
+}
+
+void ms_gil_allocated(int domain, void *address, size_t size, const ms_taken *old)
+{
+    if (ms_gil.inside) {
+        if (ms_active)
+            ms_count_loss_nosys(MS_LOSS_REENTRY, 0.0, size);
+        return;
+    }
+    ms_gil.inside = true;
+    allocated(domain, address, size, old);
+    ms_gil.inside = false;
+}
+
+static void freeing(uint64_t address)
+{
+    struct ms_live *entry = ms_live_find(&ms_shared.live, address);
+    if (!entry)
+        return;
+    if (entry->is_code) {
+        ms_code_forget_nopy(address);
+        return;
+    }
+    uint64_t now_ns = ms_clock_cached_ns();
+    enum ms_silence silence = ms_silence_nosys(now_ns);
+    struct ms_live taken;
+    ms_entry_take(&SIDE, address, &taken);
+    uint16_t thread = ms_thread.session_epoch == ms_session_epoch ? ms_thread.number : 0;
+    if (silence == MS_RECORDING || silence == MS_SILENT_PAUSED) /* a pause stops sampling, not following */
+        ms_event_freed(&SIDE, &taken, now_ns, thread, false);
+    else if (silence == MS_SILENT_NO_READER)
+        ms_count_loss_nosys(MS_LOSS_FREE_NO_READER, (double)taken.weight, taken.size);
+}
+
+void ms_gil_freeing(void *address)
+{
+    if (!ms_active || ms_gil.inside)
+        return;
+    ms_gil.inside = true;
+    freeing((uint64_t)address);
+    ms_gil.inside = false;
+}
+
+void ms_gil_take(void *address, ms_taken *old)
+{
+    old->address = 0;
+    if (!ms_active || ms_gil.inside)
+        return;
+    if (!ms_entry_take(&SIDE, (uint64_t)address, old))
+        old->address = 0;
+}
+
+void ms_gil_put_back(const ms_taken *old)
+{
+    bool stale;
+    struct ms_live *entry = ms_active ? ms_live_insert(&ms_shared.live, old->address, false, &stale) : NULL;
+    if (!entry)
+        return;
+    *entry = *old;
+    ms_filter_add(&ms_gil.filter, (uintptr_t)old->address);
+    ms_gil.blocks++;
+}

@@ -1,0 +1,65 @@
+#include "io/memory.h"
+
+#include "host/state.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Turns of waiting for RAW threads to come out. Each gives the processor away: one that was descheduled
+ * inside gets its chance. Some milliseconds at most. */
+enum { TURNS_MAX = 200 };
+
+void ms_memory_clear_filters(void)
+{
+    memset(&ms_gil.filter, 0, sizeof ms_gil.filter);
+    memset(&ms_raw.filter, 0, sizeof ms_raw.filter);
+}
+
+static bool raw_threads_out(void)
+{
+    for (int turn = 0; turn < TURNS_MAX; turn++) {
+        if (!__atomic_load_n(&ms_raw.inside, __ATOMIC_SEQ_CST))
+            return true;
+        sched_yield();
+    }
+    return false;
+}
+
+void ms_memory_close_session(void)
+{
+    struct ms_session *head = ms_shared.head;
+    uint64_t bytes = ms_shared.bytes;
+    if (!head || !raw_threads_out())
+        return;
+    ms_shared.head = NULL;
+    munmap(head, bytes);
+}
+
+bool ms_memory_open_session(void *base, uint64_t bytes)
+{
+    ms_memory_close_session(); /* one that could not be unmapped, or that a fork left us */
+    return ms_shared_open(&ms_shared, base, bytes);
+}
+
+/* The child has its parent's hooks and rings. It must never write there: everything is switched off before
+ * any code of the program runs in it. Locks may have been held by threads that do not exist here. */
+static void in_child(void)
+{
+    ms_active = 0;
+    ms_raw.inside = 0;
+    ms_raw.lock = 0;
+    ms_gil.inside = false;
+    ms_thread.inside = false;
+    ms_gil.sampler.left = INT64_MAX / 2;
+    ms_thread.sampler.left = INT64_MAX / 2;
+    ms_memory_clear_filters();
+}
+
+void ms_memory_silence_children(void)
+{
+    static bool registered;
+    if (!registered)
+        registered = pthread_atfork(NULL, NULL, in_child) == 0;
+}
