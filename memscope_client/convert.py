@@ -20,7 +20,8 @@ class _Field:
 
 def from_message(kind: type[Value], message: Any) -> Value:
     """The value of dataclass ``kind`` that ``message`` stands for, nested ones included."""
-    return kind(**{field.name: _read(field, message) for field in _fields(kind)})
+    described: tuple[_Field, ...] = _fields(kind)  # type: ignore[arg-type]  # a class is hashable
+    return kind(**{field.name: _read(field, message) for field in described})
 
 
 def enum_text(enum_type: Any, number: int) -> str:

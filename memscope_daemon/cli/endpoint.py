@@ -79,7 +79,7 @@ def start_background(export_folder: Path | None) -> Client:
     command = [sys.executable, "-P", "-m", "memscope_daemon", "serve", "--until-idle"]
     if export_folder is not None:
         command += ["--export", str(export_folder.absolute())]
-    with log.open("ab", opener=_private) as stream:
+    with os.fdopen(_open_log(log), "ab") as stream:
         # A session of its own: closing the terminal must not end it.
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, cwd="/", start_new_session=True
@@ -87,8 +87,8 @@ def start_background(export_folder: Path | None) -> Client:
     return _wait_for(process, config.carried_address(process.pid), log)
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+def _open_log(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
 def _wait_for(process: subprocess.Popen[bytes], address: str, log: Path) -> Client:

@@ -39,7 +39,7 @@ def write_whole(path: Path, content: bytes) -> Path:
     """Writes aside, syncs, renames: a crash at any moment leaves the old file or the new one."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with aside.open("xb", opener=_private) as stream:
+        with os.fdopen(_create(aside), "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
@@ -52,8 +52,8 @@ def write_whole(path: Path, content: bytes) -> Path:
     return path
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+def _create(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -44,16 +44,20 @@ def sites_table(sites: Iterable[Site]) -> Table:
 def print_report(report: Report, rss_bytes: int | None) -> None:
     """The whole report on standard output: what it cannot see, totals, quality, the sites that hold most."""
     out = console()
-    for line in text.opening_lines(report, rss_bytes):
-        out.print(Text(line))
-    out.print(Text(text.totals_line(report)))
-    out.print(Text(text.quality_line(report.quality)))
-    if stops := text.stops_line(report.session):
-        out.print(Text(stops))
-    out.print()
-    out.print(sites_table(report.sites[:SITES_SHOWN]))
-    if len(report.sites) > SITES_SHOWN:
-        out.print(Text(f"… and {len(report.sites) - SITES_SHOWN} more sites, in report.json"))
+    with out.capture() as captured:
+        for line in _head(report, rss_bytes):
+            out.print(Text(line))
+        out.print()
+        out.print(sites_table(report.sites[:SITES_SHOWN]))
+        if len(report.sites) > SITES_SHOWN:
+            out.print(Text(f"… and {len(report.sites) - SITES_SHOWN} more sites, in report.json"))
+    # Written by us and in one piece: rich turns a closed pipe into an exit of its own.
+    sys.stdout.write(captured.get())
+
+
+def _head(report: Report, rss_bytes: int | None) -> tuple[str, ...]:
+    lines = (*text.opening_lines(report, rss_bytes), text.totals_line(report))
+    return tuple(filter(None, (*lines, text.quality_line(report.quality), text.stops_line(report.session))))
 
 
 class LiveTable:
