@@ -40,7 +40,13 @@ SMALL = Capacities(
     event=16 * KI, raw=4 * KI, meta=2048 * KI, live=32 * KI, raw_live=8 * KI, stack=64 * KI, code=16 * KI
 )
 LARGE = Capacities(
-    event=256 * KI, raw=64 * KI, meta=4096 * KI, live=1024 * KI, raw_live=256 * KI, stack=64 * KI, code=16 * KI
+    event=256 * KI,
+    raw=64 * KI,
+    meta=4096 * KI,
+    live=1024 * KI,
+    raw_live=256 * KI,
+    stack=64 * KI,
+    code=16 * KI,
 )
 
 
@@ -76,20 +82,30 @@ def lay_out(capacities: Capacities) -> Geometry:
     record_bytes = ctypes.sizeof(layout.Record)
     live_bytes = ctypes.sizeof(layout.Live)
     slot_bytes = ctypes.sizeof(layout.Slot)
-    offsets: list[int] = []
-    at = _pages(ctypes.sizeof(layout.Session))
-    for part_bytes in (
-        capacities.event * record_bytes,
-        capacities.raw * record_bytes,
-        capacities.meta,
-        capacities.live * live_bytes,
-        capacities.raw_live * live_bytes,
-        capacities.stack * slot_bytes,
-        capacities.code * slot_bytes,
-    ):
-        offsets.append(at)
-        at += _pages(part_bytes)
-    return Geometry(capacities, *offsets, total_bytes=at)
+    row = _Row(_pages(ctypes.sizeof(layout.Session)))
+    return Geometry(
+        capacities,
+        events_offset=row.place(capacities.event * record_bytes),
+        raw_offset=row.place(capacities.raw * record_bytes),
+        meta_offset=row.place(capacities.meta),
+        live_offset=row.place(capacities.live * live_bytes),
+        raw_live_offset=row.place(capacities.raw_live * live_bytes),
+        stacks_offset=row.place(capacities.stack * slot_bytes),
+        codes_offset=row.place(capacities.code * slot_bytes),
+        total_bytes=row.end,
+    )
+
+
+class _Row:
+    """Parts in a row."""
+
+    def __init__(self, begin: int) -> None:
+        self.end = begin
+
+    def place(self, part_bytes: int) -> int:
+        """Where a part of this length begins."""
+        begin, self.end = self.end, self.end + _pages(part_bytes)
+        return begin
 
 
 def _pages(count_bytes: int) -> int:

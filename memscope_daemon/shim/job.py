@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,15 @@ from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 
 INGEST_TIMEOUT_S = 30.0
 UNACKNOWLEDGED_BYTES_MAX = 64 << 20
+
+
+class ShipperExit(enum.IntEnum):
+    """Exit codes of a shipper."""
+
+    DONE = 0  # Goodbye was taken, or there was nothing to say
+    CRASHED = 1
+    BAD_JOB = 2
+    INGEST_LOST = 3  # nobody took the events; the target was made quiet
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

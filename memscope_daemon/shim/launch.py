@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import enum
 import os
 import signal
 import socket
@@ -38,18 +37,9 @@ ANSWER_TIMEOUT_S = 10.0
 LOG_TAIL_BYTES = 2000
 
 
-class ShipperExit(enum.IntEnum):
-    """Exit codes of a shipper."""
-
-    DONE = 0  # Goodbye was taken, or there was nothing to say
-    CRASHED = 1
-    BAD_JOB = 2
-    INGEST_LOST = 3  # nobody took the events; the target was made quiet
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class DetachAnswer:
-    """``detached``: the hooks are out. ``left_in_chain``: a bit per domain that had to stay as pass-through."""
+    """``detached``: the hooks are out. ``left_in_chain``: a bit per domain that stays as pass-through."""
 
     detached: bool
     left_in_chain: int = 0
@@ -57,7 +47,7 @@ class DetachAnswer:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ShipperOutcome:
-    """How a shipper ended. ``exit_code`` < 0: killed by that signal. ``reason``: "detached",
+    """How a shipper ended. ``exit_code``: a ``job.ShipperExit``, or < 0: killed by that signal. ``reason``: "detached",
     "target_exited", "ingest_lost", "aborted", or "" when it could not say; ``detail`` for a human."""
 
     exit_code: int
@@ -125,7 +115,9 @@ class ShipperProcess:
             self._receive("idle", timeout_s)
             self._idle = True
 
-    def prepare(self, job: Job | Mapping[str, Any], shared_fd: int, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+    def prepare(
+        self, job: Job | Mapping[str, Any], shared_fd: int, timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> None:
         """Hands over the job and the shared memory; returns when that is sized, filled in and being watched.
 
         ``shared_fd`` stays the caller's.

@@ -1,0 +1,72 @@
+"""The shipper process: imports, one job, its end. Started by ``shim.launch``, never by hand.
+
+``python -m memscope_daemon.shim.shipper FD``: FD is a SOCK_SEQPACKET socket to whoever started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+
+from memscope_daemon.errors import MemscopeError
+from memscope_daemon.shim import messages
+from memscope_daemon.shim.geometry import geometry_for
+from memscope_daemon.shim.job import Job, ShipperExit
+from memscope_daemon.shim.shipper.session import Session
+from memscope_daemon.shim.shipper.shared import Sampling, SharedMemory
+
+
+def main(arguments: list[str]) -> int:
+    """Serves the one job that comes over the socket; returns the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us; they will tell
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    connection = socket.socket(fileno=int(arguments[0]))
+    connection.set_inheritable(False)
+    gc.freeze()
+    try:
+        session = _await_job(connection)
+    except MemscopeError as error:
+        print(error, file=sys.stderr)
+        return ShipperExit.BAD_JOB
+    return session.run() if session else ShipperExit.DONE
+
+
+def _await_job(connection: socket.socket) -> Session | None:
+    """The session to serve; None = nobody wants one any more."""
+    try:
+        messages.send(connection, {"say": "idle"})
+        received = messages.receive(connection)
+    except OSError:
+        return None
+    if received is None or received[0].get("ask") != "prepare":
+        return None
+    message, descriptors = received
+    try:
+        session = _prepare(connection, Job.from_message(message.get("job", {})), descriptors)
+    except (MemscopeError, OSError, ValueError, IndexError) as error:
+        with contextlib.suppress(OSError):
+            messages.send(connection, {"say": "ready", "error": str(error)})
+        raise
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    messages.send(connection, {"say": "ready"})
+    return session
+
+
+def _prepare(connection: socket.socket, job: Job, descriptors: list[int]) -> Session:
+    sampling = Sampling.of(job.sampling)
+    if not sampling.valid:
+        raise ValueError("the sampling setting makes no sense")
+    shared = SharedMemory.create(
+        descriptors[0], geometry_for(job.sampling), int(job.session_id, 16), sampling
+    )
+    return Session(connection, job, shared, sampling)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,168 @@
+"""From the rings to numbered batches: reads, checks, merges, encodes. One object, one thread.
+
+What the shipper itself had to throw away is counted beside the shim's losses:
+
+* ``bad_record``: a record that cannot be an event.
+* ``bad_reference``: an event kept, whose stack, thread or setting was never described.
+* ``bad_metadata``: an entry that cannot be read, or that describes again what never changes.
+* ``bad_ring``: a ring whose counters cannot be; it is not read any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from memscope_daemon._pb import dictionary_pb2, events_pb2
+from memscope_daemon._pb import ingest_service_pb2 as pb
+from memscope_daemon.shim.shipper import columns, rings
+from memscope_daemon.shim.shipper.dictionary import DictionaryWriter
+from memscope_daemon.shim.shipper.line_tables import line_table_of
+from memscope_daemon.shim.shipper.metadata import MetadataReader, SamplingInForce
+from memscope_daemon.shim.shipper.shared import LossFigures, Sampling, SharedMemory
+
+#: Bounds a batch to about 2.4 MB of columns, so that with its dictionary (1 MiB) it stays under the 4 MiB
+#: that a grpc server takes unless told otherwise.
+BATCH_EVENTS_MAX = 32 << 10
+
+
+class Drain:
+    """Reads the rings of ``shared`` and hands finished batches to ``emit`` (serialized requests)."""
+
+    def __init__(self, shared: SharedMemory, start_ns: int, emit: Callable[[bytes], None]) -> None:
+        geometry = shared.geometry
+        sizes = geometry.capacities
+        self._shared = shared
+        self._start_ns = start_ns
+        self._emit = emit
+        self._events = rings.record_ring(shared.map, geometry.events_offset, sizes.event)
+        self._raw = rings.record_ring(shared.map, geometry.raw_offset, sizes.raw)
+        self._meta = rings.meta_ring(shared.map, geometry.meta_offset, sizes.meta)
+        self._metadata = MetadataReader()
+        self._dictionary = DictionaryWriter(start_ns, self._commanded)
+        self._commands: list[Sampling] = []
+        self._waiting: list[rings.Records] = []
+        self._bad_record_count = 0
+        self._bad_reference_count = 0
+        self._sent_losses: list[LossFigures] = []
+        self.fill = 0.0  # of the fuller event ring at the last look, 0..1
+        self.waiting_count = 0  # events read and not yet in a batch
+        self.batch_count = 0
+        self.shipped_count = 0
+
+    def note_command(self, sampling: Sampling) -> None:
+        """Remembers a setting that the shim is about to name."""
+        self._commands = [*self._commands[-15:], sampling]
+
+    @property
+    def produced_count(self) -> int:
+        """Records the target has written, as far as we have looked."""
+        return self._events.head + self._raw.head
+
+    @property
+    def pending(self) -> bool:
+        """Whether anything read waits for its batch."""
+        return bool(self._waiting) or self._dictionary.pending
+
+    def read(self, limit: int = 4 * BATCH_EVENTS_MAX) -> int:
+        """Takes up to ``limit`` records from each ring, and all metadata. Returns how many records."""
+        if self._dictionary.line_table is None:
+            self._choose_line_table()
+        events_head, raw_head, meta_head = self._shared.heads()
+        self._events.see(events_head)
+        self._raw.see(raw_head)
+        self._meta.see(meta_head)
+        self.fill = max(ring.pending / ring.capacity for ring in (self._events, self._raw))
+        self._read_metadata()
+        events = self._events.take(limit)
+        raw = self._raw.take(limit)
+        if len(events):
+            self._shared.write_tail("events", self._events.tail)
+        if len(raw):
+            self._shared.write_tail("raw", self._raw.tail)
+        return self._keep(columns.merge(events, raw))
+
+    def flush(self, now_ns: int, *, even_empty: bool = False) -> None:
+        """Puts everything read so far into batches."""
+        if not self.pending and not even_empty:
+            return
+        records = np.concatenate(self._waiting) if self._waiting else np.empty(0, rings.RECORD)
+        self._waiting, self.waiting_count = [], 0
+        rows = self._dictionary.rows()
+        for piece in rows[:-1]:
+            self._batch(piece, records[:0], now_ns)
+        last = rows[-1] if rows else None
+        for at in range(0, max(1, len(records)), BATCH_EVENTS_MAX):
+            self._batch(last, records[at : at + BATCH_EVENTS_MAX], now_ns)
+            last = None
+
+    @property
+    def losses_changed(self) -> bool:
+        """Whether the last batch's losses are out of date."""
+        return self._losses() != self._sent_losses
+
+    def _read_metadata(self) -> None:
+        run = self._meta.take(self._meta.capacity).tobytes()
+        if run:
+            self._shared.write_tail("meta", self._meta.tail)
+            for entry in self._metadata.read(run):
+                self._dictionary.take(entry)
+
+    def _keep(self, records: rings.Records) -> int:
+        if len(records):
+            known = self._dictionary
+            checked = columns.check(records, known.stacks, known.threads, known.samplings)
+            self._bad_record_count += checked.bad_count
+            self._bad_reference_count += checked.bad_reference_count
+            self._waiting.append(checked.records)
+            self.waiting_count += len(checked.records)
+        return len(records)
+
+    def _batch(self, rows: dictionary_pb2.Dictionary | None, records: rings.Records, now_ns: int) -> None:
+        self.batch_count += 1
+        self.shipped_count += len(records)
+        self._sent_losses = self._losses()
+        batch = pb.Batch(
+            batch_number=self.batch_count,
+            time_ns=max(0, now_ns - self._start_ns),
+            dictionary=rows,
+            events=columns.encode(records, self._start_ns, now_ns) if len(records) else None,
+            losses=[_loss(figures) for figures in self._sent_losses],
+            produced_count=self.produced_count,
+            shipped_count=self.shipped_count,
+            live_block_count=self._shared.status().live_block_count,
+        )
+        self._emit(pb.IngestStreamRequest(batch=batch).SerializeToString())
+
+    def _losses(self) -> list[LossFigures]:
+        bad_metadata = self._metadata.bad_count + self._dictionary.duplicate_count
+        bad_rings = sum(ring.broken for ring in (self._events, self._raw, self._meta))
+        own = {
+            "bad_record": self._bad_record_count,
+            "bad_reference": self._bad_reference_count,
+            "bad_metadata": bad_metadata,
+            "bad_ring": bad_rings,
+        }
+        return self._shared.losses() + [
+            LossFigures(cause, count, float(count), 0.0) for cause, count in own.items() if count
+        ]
+
+    def _choose_line_table(self) -> None:
+        version = self._shared.status().python_hexversion
+        self._dictionary.line_table = line_table_of((version >> 24, (version >> 16) & 0xFF))
+
+    def _commanded(self, met: SamplingInForce) -> Sampling | None:
+        for sampling in reversed(self._commands):
+            if (sampling.mode, sampling.value, sampling.depth) == (met.mode, met.value, met.depth):
+                return sampling
+        return None
+
+
+def _loss(figures: LossFigures) -> events_pb2.Loss:
+    return events_pb2.Loss(
+        cause=figures.cause,
+        record_count=figures.record_count,
+        weighted_count=figures.weighted_count,
+        weighted_bytes=figures.weighted_bytes,
+    )
