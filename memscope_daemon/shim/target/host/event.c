@@ -94,14 +94,10 @@ void ms_event_freed(const struct ms_side *side, const struct ms_live *entry, uin
     ms_writer_publish(side->writer, 1);
 }
 
-bool ms_entry_take(const struct ms_side *side, uint64_t address, struct ms_live *taken)
+void ms_entry_take(const struct ms_side *side, struct ms_live *entry, struct ms_live *taken)
 {
-    struct ms_live *entry = ms_live_find(side->live, address);
-    if (!entry || entry->is_code)
-        return false;
     *taken = *entry;
     ms_live_remove(side->live, entry);
-    ms_filter_remove(side->filter, (uintptr_t)address);
+    ms_filter_remove(side->filter, (uintptr_t)taken->address);
     --*side->blocks;
-    return true;
 }

@@ -34,7 +34,7 @@ bool ms_event_allocated(const struct ms_side *side, const struct ms_block *block
 void ms_event_freed(const struct ms_side *side, const struct ms_live *entry, uint64_t time_ns,
                     uint16_t thread, bool by_realloc);
 
-/* Takes the entry of `address` out of table and filter; false: there was none. */
-bool ms_entry_take(const struct ms_side *side, uint64_t address, struct ms_live *taken);
+/* Takes `entry` (of a block, not of a code object) out of table and filter, into *taken. */
+void ms_entry_take(const struct ms_side *side, struct ms_live *entry, struct ms_live *taken);
 
 #endif

@@ -104,7 +104,7 @@ static void freeing(uint64_t address)
     uint64_t now_ns = ms_clock_cached_ns();
     enum ms_silence silence = ms_silence_nosys(now_ns);
     struct ms_live taken;
-    ms_entry_take(&SIDE, address, &taken);
+    ms_entry_take(&SIDE, entry, &taken);
     uint16_t thread = ms_thread.session_epoch == ms_session_epoch ? ms_thread.number : 0;
     if (silence == MS_RECORDING || silence == MS_SILENT_PAUSED) /* a pause stops sampling, not following */
         ms_event_freed(&SIDE, &taken, now_ns, thread, false);
@@ -126,8 +126,9 @@ void ms_gil_take(void *address, ms_taken *old)
     old->address = 0;
     if (!ms_active || ms_gil.inside)
         return;
-    if (!ms_entry_take(&SIDE, (uint64_t)address, old))
-        old->address = 0;
+    struct ms_live *entry = ms_live_find(&ms_shared.live, (uint64_t)address);
+    if (entry && !entry->is_code)
+        ms_entry_take(&SIDE, entry, old);
 }
 
 void ms_gil_put_back(const ms_taken *old)

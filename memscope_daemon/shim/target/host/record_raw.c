@@ -173,9 +173,11 @@ static bool take(void *address, ms_taken *taken)
         ms_count_loss_nosys(MS_LOSS_FREE_CONTENDED, 0.0, 0);
         return false;
     }
-    bool found = ms_entry_take(&SIDE, (uint64_t)address, taken);
+    struct ms_live *entry = ms_live_find(&ms_shared.raw_live, (uint64_t)address);
+    if (entry)
+        ms_entry_take(&SIDE, entry, taken);
     unlock();
-    return found;
+    return entry != NULL;
 }
 
 void ms_raw_freeing(void *address)
