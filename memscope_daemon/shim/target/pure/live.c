@@ -14,7 +14,8 @@ void ms_live_init(struct ms_live_table *table, struct ms_live *slot, uint64_t ca
 
 static uint64_t home(const struct ms_live_table *table, uint64_t address)
 {
-    return ((address >> 4) + (address >> 24) * 0x9e37u) & table->mask;
+    uint64_t scattered = (address >> 8) * 0x9e3779b97f4a7c15ull >> 28;
+    return (scattered * 16 + ((address >> 4) & 15)) & table->mask;
 }
 
 struct ms_live *ms_live_find(struct ms_live_table *table, uint64_t address)

@@ -1,9 +1,9 @@
 /* live.h: the sampled blocks that have not been freed yet.
  *
  * Open addressing with linear probing and deletion by shifting back, so that there are no tombstones and
- * a look-up never gets longer with age. The slot of an address keeps its neighbourhood (consecutive
- * blocks lie in consecutive slots): an allocator reuses near memory, and so do we. The table is sized at
- * attach and never grows; full means "not taken", and the caller counts it.
+ * a look-up never gets longer with age. Within 256 bytes neighbours keep their neighbourhood (an allocator
+ * reuses near memory, and so do we); beyond, addresses are scattered, or two full arenas a multiple of the
+ * table's size apart would lie on one another in one endless run. The table is sized at attach and never grows; full means "not taken", and the caller counts it.
  *
  * Owned by whoever holds the lock of its domain: the GIL (OBJ, MEM) or the RAW lock.
  */
