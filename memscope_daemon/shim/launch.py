@@ -47,8 +47,11 @@ class DetachAnswer:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ShipperOutcome:
-    """How a shipper ended. ``exit_code``: a ``job.ShipperExit``, or < 0: killed by that signal. ``reason``: "detached",
-    "target_exited", "ingest_lost", "aborted", or "" when it could not say; ``detail`` for a human."""
+    """How a shipper ended.
+
+    ``exit_code``: a ``job.ShipperExit``, or < 0: killed by that signal. ``reason``: "detached",
+    "target_exited", "ingest_lost", "aborted", or "" when it could not say. ``detail``: for a human.
+    """
 
     exit_code: int
     reason: str = ""
