@@ -1,1 +1,1 @@
-"""Values that flow between the parts. Frozen dataclasses without behaviour beyond their own checks; a leaf."""
+"""Values that flow between the parts: frozen dataclasses, and what is computed from them alone. A leaf."""

@@ -36,9 +36,7 @@ PRESETS: dict[str, SamplingConfig] = {
     "high_performance": SamplingConfig(
         SamplingMode.RATE, 0.01, stacks=False, depth=0, preset="high_performance"
     ),
-    "production": SamplingConfig(
-        SamplingMode.BYTES, 524_288.0, stacks=True, depth=64, preset="production"
-    ),
+    "production": SamplingConfig(SamplingMode.BYTES, 524_288.0, stacks=True, depth=64, preset="production"),
 }
 DEFAULT_PRESET = "production"
 DEPTH_MAX = 512

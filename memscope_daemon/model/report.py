@@ -1,0 +1,121 @@
+"""Figures with their errors: what a report is made of. Fields as in ``report.proto``."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from memscope_daemon.model.columns import Domain
+from memscope_daemon.model.dictionary import LossRow
+from memscope_daemon.model.session import SessionInfo
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its 95 % interval. ``exact``: low = value = high, nothing was estimated."""
+
+    value: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    sample_count: int = 0
+    exact: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Site:
+    """An allocation site: the innermost frame. An empty ``file`` is the site of what has no Python frame."""
+
+    function: str
+    file: str
+    line: int
+    live_bytes: Estimate
+    live_count: Estimate
+    allocated_bytes: Estimate
+    allocated_count: Estimate
+    freed_bytes: Estimate
+    freed_count: Estimate
+    peak_bytes: Estimate
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ThreadFigures:
+    """``name`` is "" when it is not known."""
+
+    thread_id: int
+    native_id: int
+    name: str
+    allocated_bytes: Estimate
+    allocated_count: Estimate
+    live_bytes: Estimate
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DomainFigures:
+    domain: Domain
+    allocated_bytes: Estimate
+    allocated_count: Estimate
+    live_bytes: Estimate
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Quality:
+    """How far the figures can be trusted.
+
+    ``drop_rate``: lost / (lost + recorded). ``unseen_bound_bytes``: a site without any sample allocated less
+    than this (95 %); infinite where nothing bounds it.
+    """
+
+    grade: str
+    drop_rate: float
+    recorded_count: int
+    lost_count: int
+    losses: tuple[LossRow, ...]
+    unseen_bound_bytes: float
+    unresolved_count: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Figures:
+    """The whole session at session time ``time_ns``."""
+
+    time_ns: int
+    allocated_bytes: Estimate
+    allocated_count: Estimate
+    freed_bytes: Estimate
+    freed_count: Estimate
+    live_bytes: Estimate
+    live_count: Estimate
+    peak_bytes: Estimate
+    peak_time_ns: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Resident:
+    """Resident memory of the target, from outside. ``at_attach_bytes`` None: not measured."""
+
+    now_bytes: int | None = None
+    at_attach_bytes: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Report:
+    """``preface``: the first lines, which say what the report cannot see.
+
+    ``sites`` by live bytes, most first.
+    """
+
+    session: SessionInfo
+    figures: Figures
+    sites: tuple[Site, ...]
+    threads: tuple[ThreadFigures, ...]
+    domains: tuple[DomainFigures, ...]
+    quality: Quality
+    resident: Resident
+    preface: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StackValue:
+    """``frames`` as texts, outermost first, never empty; ``value`` in bytes or blocks."""
+
+    frames: tuple[str, ...]
+    value: float

@@ -1,0 +1,78 @@
+"""One target under one attach, as a value."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+
+from memscope_daemon.model.sampling import SamplingConfig
+
+
+class SessionState(enum.IntEnum):
+    """Numbers as on the wire."""
+
+    STARTING = 1
+    ACTIVE = 2
+    ENDED = 3
+
+
+class EndReason(enum.IntEnum):
+    """Why a session ended; numbers as on the wire."""
+
+    NOT_ENDED = 0
+    DETACHED = 1
+    TARGET_EXITED = 2
+    SHIPPER_LOST = 3
+    ATTACH_FAILED = 4
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """``pid`` as the daemon's host sees it; ``start_time_ticks`` (field 22 of /proc/PID/stat) tells a
+    reused pid.
+    """
+
+    pid: int
+    start_time_ticks: int = 0
+    program: str = ""
+    python_version: str = ""
+    host: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TargetStop:
+    """One stop of the target. ``interrupted_call``: it saw EINTR because of us."""
+
+    purpose: str
+    duration_ns: int
+    interrupted_call: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AttachFigures:
+    """``total_ns``: from the first look at the target to hooks active (or out)."""
+
+    route: str = ""
+    stops: tuple[TargetStop, ...] = ()
+    total_ns: int = 0
+    waited_for_gil_ns: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """``session_id``: 16 hex digits.
+
+    ``started_unix_ns``: wall clock at session time 0. ``sampling``: in force now.
+    """
+
+    session_id: str
+    target: Target
+    state: SessionState
+    sampling: SamplingConfig
+    started_unix_ns: int = 0
+    duration_ns: int = 0
+    end_reason: EndReason = EndReason.NOT_ENDED
+    end_detail: str = ""
+    attach: AttachFigures = AttachFigures()
+    detach: AttachFigures = AttachFigures()
+    store_path: str = ""

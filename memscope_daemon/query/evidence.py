@@ -1,0 +1,79 @@
+"""Everything that an answer is made of, gathered by whoever asks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from memscope_daemon.analysis import estimate
+from memscope_daemon.analysis.estimate import Unseen
+from memscope_daemon.metadata.tables import Tables
+from memscope_daemon.model import sums
+from memscope_daemon.model.dictionary import LossRow, SettingRow
+from memscope_daemon.model.report import Resident
+from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
+from memscope_daemon.model.session import SessionInfo
+from memscope_daemon.model.sums import Sums
+from memscope_daemon.store.questions import KeyedSums
+from memscope_daemon.timeline.live import Balance, Peak
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of a session at session time ``time_ns``.
+
+    ``stacks``, ``threads``, ``domains``: sums indexed by number. ``names``: of threads, by native id, as
+    seen from outside. ``largest_bytes``: the largest block sampled so far.
+    """
+
+    session: SessionInfo
+    tables: Tables
+    stacks: Balance
+    threads: Balance
+    domains: Balance
+    peak: Peak
+    losses: tuple[LossRow, ...]
+    time_ns: int
+    event_count: int
+    unresolved_count: int
+    largest_bytes: int
+    resident: Resident = Resident()
+    names: Mapping[int, str] = dataclasses.field(default_factory=dict)
+
+
+def dense(found: KeyedSums, count: int) -> Sums:
+    """Sums by number 0..count-1 out of sums by key; numbers without a key are zero."""
+    answer = sums.zero(count)
+    answer.added[:, found.keys] = found.sums.added
+    answer.largest[:, found.keys] = found.sums.largest
+    return answer
+
+
+def balance(allocated: KeyedSums, freed: KeyedSums, live: KeyedSums) -> Balance:
+    """The three as a balance, indexed by key."""
+    count = 1 + max((int(part.keys[-1]) for part in (allocated, freed, live) if len(part.keys)), default=0)
+    return Balance(dense(allocated, count), dense(freed, count), dense(live, count))
+
+
+def unseen(evidence: Evidence) -> Unseen:
+    """The bound of a site without any sample, under all settings that were in force."""
+    settings = _settings(evidence.tables.settings.values(), evidence.session.sampling)
+    intervals = [value for mode, value in settings if mode is SamplingMode.BYTES]
+    rates = [value for mode, value in settings if mode is SamplingMode.RATE]
+    return estimate.unseen_bound(max(intervals, default=0.0), min(rates, default=1.0), evidence.largest_bytes)
+
+
+def _settings(rows: Iterable[SettingRow], first: SamplingConfig) -> list[tuple[SamplingMode, float]]:
+    return [(row.mode, row.value) for row in rows] or [(first.mode, first.value)]
+
+
+def whole(part: Balance) -> Balance:
+    """All keys joined."""
+    return Balance(sums.total(part.allocated), sums.total(part.freed), sums.total(part.live))
+
+
+def active(part: Balance) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The keys that have any sample."""
+    return np.flatnonzero(part.allocated.row("samples") + part.freed.row("samples"))

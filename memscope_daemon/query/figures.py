@@ -1,0 +1,166 @@
+"""Figures of a session and of its parts: sums to estimates, widened by what was lost."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from memscope_daemon.analysis import estimate
+from memscope_daemon.analysis.estimate import Intervals, Unseen
+from memscope_daemon.metadata.tables import FrameNames
+from memscope_daemon.model import sums
+from memscope_daemon.model.columns import Domain, Integers
+from memscope_daemon.model.report import DomainFigures, Figures, Site, ThreadFigures
+from memscope_daemon.model.sums import Sums
+from memscope_daemon.query.evidence import Evidence, active, unseen, whole
+from memscope_daemon.query.quality import Margins, margins
+from memscope_daemon.timeline.live import Balance
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Answers:
+    """Estimates of the sets of a balance."""
+
+    allocated_bytes: Intervals
+    allocated_count: Intervals
+    freed_bytes: Intervals
+    freed_count: Intervals
+    live_bytes: Intervals
+    live_count: Intervals
+
+
+def figures(evidence: Evidence) -> Figures:
+    """The whole session."""
+    all_stacks = whole(evidence.stacks)
+    answers = _answers(all_stacks, unseen(evidence), margins(evidence.losses))
+    peak = _peak(sums.total(evidence.peak.by_stack), all_stacks.allocated, evidence)
+    return Figures(
+        evidence.time_ns,
+        answers.allocated_bytes.at(0),
+        answers.allocated_count.at(0),
+        answers.freed_bytes.at(0),
+        answers.freed_count.at(0),
+        answers.live_bytes.at(0),
+        answers.live_count.at(0),
+        peak.at(0),
+        evidence.peak.time_ns,
+    )
+
+
+def sites(evidence: Evidence, limit: int = 0) -> tuple[Site, ...]:
+    """Allocation sites by live bytes, most first; at most ``limit`` of them, 0 = all."""
+    names, group, stacks = _sites_of(evidence)
+    by_site = _regroup(evidence.stacks, stacks, group, len(names))
+    peak_sums = _padded(evidence.peak.by_stack, evidence.stacks.allocated.count).take(stacks)
+    peak_by_site = sums.regroup(peak_sums, group, len(names))
+    order = _most_first(by_site)[: limit or None]
+    answers = _answers(_take(by_site, order), unseen(evidence), margins(evidence.losses))
+    peak = _peak(peak_by_site.take(order), by_site.allocated.take(order), evidence)
+    return tuple(_site(names[index], answers, peak, at) for at, index in enumerate(order))
+
+
+def threads(evidence: Evidence) -> tuple[ThreadFigures, ...]:
+    """Threads by allocated bytes, most first."""
+    keys = active(evidence.threads)
+    chosen = _take(evidence.threads, keys)
+    answers = _answers(chosen, unseen(evidence), margins(evidence.losses))
+    rows = [_thread(evidence, int(key), answers, at) for at, key in enumerate(keys)]
+    return tuple(sorted(rows, key=lambda row: -row.allocated_bytes.value))
+
+
+def domains(evidence: Evidence) -> tuple[DomainFigures, ...]:
+    """Allocator domains that anything was sampled in."""
+    keys = active(evidence.domains)
+    answers = _answers(_take(evidence.domains, keys), unseen(evidence), margins(evidence.losses))
+    return tuple(
+        DomainFigures(
+            Domain(int(key)),
+            answers.allocated_bytes.at(at),
+            answers.allocated_count.at(at),
+            answers.live_bytes.at(at),
+        )
+        for at, key in enumerate(keys)
+    )
+
+
+def _answers(part: Balance, bound: Unseen, lost: Margins) -> _Answers:
+    allocated, freed, live = part.allocated, part.freed, part.live
+    to_bytes, to_count = estimate.bytes_of, estimate.counts_of
+    return _Answers(
+        to_bytes(allocated, allocated, bound).widen(0.0, lost.allocated_bytes),
+        to_count(allocated, allocated, bound).widen(0.0, lost.allocated_count),
+        to_bytes(freed, allocated, bound).widen(0.0, lost.freed_bytes),
+        to_count(freed, allocated, bound).widen(0.0, lost.freed_count),
+        to_bytes(live, allocated, bound).widen(lost.freed_bytes, lost.allocated_bytes),
+        to_count(live, allocated, bound).widen(lost.freed_count, lost.allocated_count),
+    )
+
+
+def _peak(part: Sums, allocated: Sums, evidence: Evidence) -> Intervals:
+    lost = margins(evidence.losses)
+    intervals = estimate.bytes_of(part, allocated, unseen(evidence))
+    return intervals.widen(lost.freed_bytes, lost.allocated_bytes)
+
+
+def _sites_of(evidence: Evidence) -> tuple[list[FrameNames], Integers, Integers]:
+    """The names of all sites; the site of each active stack; the active stacks."""
+    stacks = active(evidence.stacks)
+    numbers: dict[FrameNames, int] = {}
+    group = [numbers.setdefault(evidence.tables.site(int(stack)), len(numbers)) for stack in stacks]
+    return list(numbers), np.array(group, np.int64), stacks
+
+
+def _regroup(part: Balance, chosen: Integers, group: Integers, count: int) -> Balance:
+    picked = _take(part, chosen)
+    return Balance(
+        sums.regroup(picked.allocated, group, count),
+        sums.regroup(picked.freed, group, count),
+        sums.regroup(picked.live, group, count),
+    )
+
+
+def _take(part: Balance, chosen: Integers) -> Balance:
+    return Balance(part.allocated.take(chosen), part.freed.take(chosen), part.live.take(chosen))
+
+
+def _padded(some: Sums, count: int) -> Sums:
+    """The same with ``count`` sets at least: stacks that are younger than the peak held nothing then."""
+    missing = max(count - some.count, 0)
+    pad = ((0, 0), (0, missing))
+    return Sums(np.pad(some.added, pad), np.pad(some.largest, pad))
+
+
+def _most_first(by_site: Balance) -> Integers:
+    """By live bytes, then by allocated bytes."""
+    keys = (-by_site.allocated.weighted_bytes, -by_site.live.weighted_bytes)
+    order: Integers = np.lexsort(keys)
+    return order
+
+
+def _site(name: FrameNames, answers: _Answers, peak: Intervals, at: int) -> Site:
+    return Site(
+        name.function,
+        name.file,
+        name.line,
+        answers.live_bytes.at(at),
+        answers.live_count.at(at),
+        answers.allocated_bytes.at(at),
+        answers.allocated_count.at(at),
+        answers.freed_bytes.at(at),
+        answers.freed_count.at(at),
+        peak.at(at),
+    )
+
+
+def _thread(evidence: Evidence, key: int, answers: _Answers, at: int) -> ThreadFigures:
+    row = evidence.tables.threads.get(key)
+    native_id = row.native_id if row else 0
+    return ThreadFigures(
+        key,
+        native_id,
+        evidence.tables.thread_name(key) or evidence.names.get(native_id, ""),
+        answers.allocated_bytes.at(at),
+        answers.allocated_count.at(at),
+        answers.live_bytes.at(at),
+    )

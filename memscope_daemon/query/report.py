@@ -1,0 +1,92 @@
+"""The whole answer: figures, sites, threads, domains, quality, and the lines that say what is not in it."""
+
+from __future__ import annotations
+
+import math
+
+from memscope_daemon.metadata.tables import FrameNames
+from memscope_daemon.model.report import Figures, Quality, Report, Resident, StackValue
+from memscope_daemon.query import figures as ask
+from memscope_daemon.query.evidence import Evidence, active
+from memscope_daemon.query.quality import assess
+
+NO_FRAME_NAME = "[no Python frame]"
+MEASURES = ("live_bytes", "allocated_bytes", "allocated_count", "peak_bytes")
+
+
+def report(evidence: Evidence, site_limit: int = 0) -> Report:
+    """A report with at most ``site_limit`` sites, 0 = all."""
+    figures, quality = ask.figures(evidence), assess(evidence)
+    return Report(
+        evidence.session,
+        figures,
+        ask.sites(evidence, site_limit),
+        ask.threads(evidence),
+        ask.domains(evidence),
+        quality,
+        evidence.resident,
+        preface(figures, quality, evidence.resident),
+    )
+
+
+def preface(figures: Figures, quality: Quality, resident: Resident) -> tuple[str, ...]:
+    """What the report cannot see, in plain words."""
+    lines = [
+        _resident_line(figures, resident),
+        "Memory that did not come through Python's allocators is not seen.",
+    ]
+    if math.isfinite(quality.unseen_bound_bytes) and quality.unseen_bound_bytes > 0.0:
+        bound = size_text(quality.unseen_bound_bytes)
+        lines.append(f"A site that does not appear allocated less than {bound} (95 %).")
+    if quality.lost_count:
+        lines.append(
+            f"{quality.lost_count} samples ({quality.drop_rate:.1%}) were lost; intervals are wider for it."
+        )
+    return tuple(lines)
+
+
+def stack_values(evidence: Evidence, measure: str) -> tuple[StackValue, ...]:
+    """One of :data:`MEASURES` for each stack, most first; stacks where it is zero are left out."""
+    chosen = {
+        "live_bytes": evidence.stacks.live,
+        "peak_bytes": evidence.peak.by_stack,
+    }.get(measure, evidence.stacks.allocated)
+    counted = chosen.row("sure_weights") + chosen.row("weights")
+    values = counted if measure == "allocated_count" else chosen.weighted_bytes
+    rows = [
+        StackValue(_frames(evidence, int(stack)), float(values[stack]))
+        for stack in active(evidence.stacks)
+        if stack < len(values) and values[stack] > 0.0
+    ]
+    return tuple(sorted(rows, key=lambda row: (-row.value, row.frames)))
+
+
+def size_text(size_bytes: float) -> str:
+    """``1.5 MiB``; below a KiB, whole bytes."""
+    for power, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if size_bytes >= 2**power:
+            return f"{size_bytes / 2**power:.1f} {unit}"
+    return f"{size_bytes:.0f} B"
+
+
+def _resident_line(figures: Figures, resident: Resident) -> str:
+    live = figures.live_bytes
+    since = f"{size_text(live.value)} ({size_text(live.low)} to {size_text(live.high)})"
+    if live.exact:
+        since = size_text(live.value)
+    if resident.now_bytes is None:
+        return f"RSS is not known; {since} allocated since the attach and still live is explained below."
+    before = max(resident.now_bytes - live.value, 0.0)
+    return (
+        f"RSS {size_text(resident.now_bytes)}; {since} allocated since the attach and still live is explained"
+        f" below; {size_text(before)} was there before or is of another kind."
+    )
+
+
+def _frames(evidence: Evidence, stack: int) -> tuple[str, ...]:
+    frames = evidence.tables.outermost_first(stack)
+    return tuple(_frame_text(frame) for frame in frames) or (NO_FRAME_NAME,)
+
+
+def _frame_text(frame: FrameNames) -> str:
+    return f"{frame.function or '?'} ({frame.file or '?'}:{frame.line})"

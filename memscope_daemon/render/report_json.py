@@ -1,0 +1,185 @@
+"""The report as JSON, after ``schema/report-1.json``.
+
+Each estimate ``x`` stands beside ``x_low``, ``x_high`` (95 %), ``x_samples`` and ``x_exact``. Names of
+variables and types are null: they are not captured, and nothing is guessed. A bound that is infinite is
+null.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from memscope_daemon.model.report import DomainFigures, Estimate, Figures, Quality, Report, Site,
+ThreadFigures from memscope_daemon.model.session import AttachFigures, SessionInfo
+
+SCHEMA_ID = "urn:memscope:report:1"
+SCHEMA_VERSION = 1
+SCHEMA_PATH = Path(__file__).with_name("schema") / "report-1.json"
+
+Json = dict[str, Any]
+
+
+def render(report: Report) -> bytes:
+    """The file."""
+    return (json.dumps(document(report), indent=2, allow_nan=False) + "\n").encode()
+
+
+def document(report: Report) -> Json:
+    """The report as plain values."""
+    return {
+        "schema": SCHEMA_ID,
+        "schema_version": SCHEMA_VERSION,
+        "preface": list(report.preface),
+        **_session(report.session),
+        "quality": _quality(report.quality),
+        "resident_memory": {
+            "now_bytes": report.resident.now_bytes,
+            "at_attach_bytes": report.resident.at_attach_bytes,
+        },
+        **_figures(report.figures),
+        "hotspots": [_site(site) for site in report.sites],
+        "threads": [_thread(thread) for thread in report.threads],
+        "domains": [_domain(domain) for domain in report.domains],
+    }
+
+
+def _estimate(name: str, estimate: Estimate, scale: float = 1.0) -> Json:
+    return {
+        name: _number(estimate.value * scale),
+        f"{name}_low": _number(estimate.low * scale),
+        f"{name}_high": _number(estimate.high * scale),
+        f"{name}_samples": estimate.sample_count,
+        f"{name}_exact": estimate.exact,
+    }
+
+
+def _number(value: float) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) else value
+
+
+def _session(session: SessionInfo) -> Json:
+    sampling = session.sampling
+    return {
+        "session": {
+            "session_id": session.session_id,
+            "state": session.state.name.lower(),
+            "end_reason": session.end_reason.name.lower() if session.end_reason else None,
+            "end_detail": session.end_detail,
+            "started_unix_ns": session.started_unix_ns,
+            "duration_ns": session.duration_ns,
+        },
+        "target": {
+            "pid": session.target.pid,
+            "start_time_ticks": session.target.start_time_ticks,
+            "program": session.target.program,
+            "python_version": session.target.python_version,
+            "host": session.target.host,
+        },
+        "sampling": {
+            "mode": sampling.mode.name.lower(),
+            "value": sampling.value,
+            "stacks": sampling.stacks,
+            "depth": sampling.depth,
+            "seed": sampling.seed,
+            "preset": sampling.preset or None,
+        },
+        "attach": _attach(session.attach),
+        "detach": _attach(session.detach),
+    }
+
+
+def _attach(figures: AttachFigures) -> Json:
+    return {
+        "route": figures.route or None,
+        "total_ns": figures.total_ns,
+        "waited_for_gil_ns": figures.waited_for_gil_ns,
+        "stops": [
+            {
+                "purpose": stop.purpose,
+                "duration_ns": stop.duration_ns,
+                "interrupted_call": stop.interrupted_call,
+            }
+            for stop in figures.stops
+        ],
+    }
+
+
+def _quality(quality: Quality) -> Json:
+    return {
+        "grade": quality.grade,
+        "drop_rate": quality.drop_rate,
+        "recorded_count": quality.recorded_count,
+        "lost_count": quality.lost_count,
+        "unresolved_count": quality.unresolved_count,
+        "unseen_bound_bytes": _number(quality.unseen_bound_bytes),
+        "losses": [
+            {
+                "cause": loss.cause,
+                "record_count": loss.record_count,
+                "weighted_count": loss.weighted_count,
+                "weighted_bytes": loss.weighted_bytes,
+            }
+            for loss in quality.losses
+        ],
+    }
+
+
+def _figures(figures: Figures) -> Json:
+    per_second = 1e9 / figures.time_ns if figures.time_ns > 0 else 0.0
+    return {
+        "time_ns": figures.time_ns,
+        **_estimate("total_allocations", figures.allocated_count),
+        **_estimate("total_allocated_bytes", figures.allocated_bytes),
+        **_estimate("total_deallocations", figures.freed_count),
+        **_estimate("total_deallocated_bytes", figures.freed_bytes),
+        **_estimate("active_allocations", figures.live_count),
+        **_estimate("current_memory_bytes", figures.live_bytes),
+        **_estimate("peak_memory_bytes", figures.peak_bytes),
+        "peak_time_ns": figures.peak_time_ns,
+        **_estimate("allocation_rate_per_sec", figures.allocated_count, per_second),
+        **_estimate("deallocation_rate_per_sec", figures.freed_count, per_second),
+    }
+
+
+def _site(site: Site) -> Json:
+    return {
+        "var_name": None,
+        "type_name": None,
+        "location": {
+            "function": site.function or None,
+            "file": site.file or None,
+            "line": site.line or None,
+        },
+        **_estimate("total_size", site.allocated_bytes),
+        **_estimate("allocation_count", site.allocated_count),
+        **_estimate("freed_size", site.freed_bytes),
+        **_estimate("freed_count", site.freed_count),
+        **_estimate("live_size", site.live_bytes),
+        **_estimate("live_count", site.live_count),
+        **_estimate("peak_size", site.peak_bytes),
+    }
+
+
+def _thread(thread: ThreadFigures) -> Json:
+    return {
+        "thread_id": thread.thread_id,
+        "native_id": thread.native_id or None,
+        "name": thread.name or None,
+        **_estimate("allocated_bytes", thread.allocated_bytes),
+        **_estimate("allocated_count", thread.allocated_count),
+        **_estimate("live_bytes", thread.live_bytes),
+    }
+
+
+def _domain(domain: DomainFigures) -> Json:
+    return {
+        "domain": domain.domain.name.lower(),
+        **_estimate("allocated_bytes", domain.allocated_bytes),
+        **_estimate("allocated_count", domain.allocated_count),
+        **_estimate("live_bytes", domain.live_bytes),
+    }

@@ -1,0 +1,221 @@
+"""The file of one session: a DuckDB database that events are appended to.
+
+What was committed is there after a crash. Memory is bounded by the limits set on open; numpy arrays go in and
+come out as they are. A Capture belongs to the thread that opened it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import numpy as np
+
+from memscope_daemon.errors import SystemFailure
+from memscope_daemon.model.columns import COLUMN_TYPES, Array, Columns
+from memscope_daemon.model.dictionary import DictionaryRows, LossRow
+from memscope_daemon.store import schema
+
+MEMORY_LIMIT = "256MiB"
+TEMPORARY_LIMIT = "4GiB"
+COLUMN_NAMES = tuple(COLUMN_TYPES)
+
+Result = TypeVar("Result")
+
+
+class Capture:
+    """A session's file, open for appending and for questions. Use :meth:`open`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path) -> Capture:
+        """Opens the file, or makes it (0600).
+
+        :raises SystemFailure: it cannot be opened, is in use, or is of another version.
+        """
+        capture = cls(_guarded("opened", path, lambda: _connect(path)), path)
+        try:
+            _guarded("opened", path, capture._prepare)
+        except SystemFailure:
+            capture.close()
+            raise
+        return capture
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def meta(self) -> dict[str, str]:
+        """Everything that was noted down, by name."""
+        return dict(self._connection.execute("SELECT name, value FROM meta").fetchall())
+
+    def append(
+        self,
+        columns: Sequence[Columns],
+        rows: Sequence[DictionaryRows],
+        losses: Iterable[LossRow],
+        meta: Mapping[str, str],
+    ) -> None:
+        """Appends all of it, or nothing.
+
+        :raises SystemFailure: code ``store.not-written``; the file is as it was, and the call can be
+        repeated.
+        """
+        _guarded("written", self.path, lambda: self._append(columns, rows, losses, meta))
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> dict[str, Array]:
+        """The result's columns by name."""
+        found = _guarded("read", self.path, lambda: self._connection.execute(sql, parameters).fetchnumpy())
+        return {name: np.asarray(values) for name, values in found.items()}
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """The result, row by row; for small tables."""
+        return _guarded("read", self.path, lambda: self._connection.execute(sql).fetchall())
+
+    def _prepare(self) -> None:
+        tables = self._connection.execute("SELECT count(*) FROM duckdb_tables()").fetchone()
+        if tables is None or tables[0] == 0:
+            self._create()
+        version = self.meta().get("store_version")
+        if version != str(schema.STORE_VERSION):
+            raise SystemFailure(
+                "store.other-version",
+                f"{self.path} was written by another version of memscope (store version {version})",
+                "open it with that version",
+            )
+
+    def _create(self) -> None:
+        with self._transaction():
+            for statement in schema.CREATE:
+                self._connection.execute(statement)
+            self._set_meta({"store_version": str(schema.STORE_VERSION)})
+        self.path.chmod(0o600)
+
+    def _append(
+        self,
+        columns: Sequence[Columns],
+        rows: Sequence[DictionaryRows],
+        losses: Iterable[LossRow],
+        meta: Mapping[str, str],
+    ) -> None:
+        with self._transaction():
+            self._append_events(columns)
+            for added in rows:
+                if not added.is_empty:
+                    self._append_dictionary(added)
+            for loss in losses:
+                values = (loss.cause, loss.record_count, loss.weighted_count, loss.weighted_bytes)
+                self._connection.execute("INSERT OR REPLACE INTO losses VALUES (?, ?, ?, ?)", values)
+            self._set_meta(meta)
+
+    def _append_events(self, columns: Sequence[Columns]) -> None:
+        parts = [batch.arrays() for batch in columns if batch.count]
+        if parts:
+            arrays = {name: np.concatenate([part[name] for part in parts]) for name in COLUMN_NAMES}
+            self._insert("events", arrays)
+
+    def _append_dictionary(self, rows: DictionaryRows) -> None:
+        self._insert_rows("strings", [(number, text) for number, text in rows.strings.items()])
+        self._insert_rows(
+            "frames",
+            [
+                (n, f.function_string_id, f.file_string_id, f.line, f.first_line)
+                for n, f in rows.frames.items()
+            ],
+        )
+        self._insert_rows("stacks", [(number, stack.truncated) for number, stack in rows.stacks.items()])
+        self._insert_rows(
+            "stack_frames",
+            [
+                (number, at, frame)
+                for number, stack in rows.stacks.items()
+                for at, frame in enumerate(stack.frame_ids)
+            ],
+        )
+        self._insert_rows(
+            "threads (thread_id, native_id, python_id, name_string_id, first_seen_ns)",
+            [
+                (n, t.native_id, t.python_id, t.name_string_id, t.first_seen_ns)
+                for n, t in rows.threads.items()
+            ],
+        )
+        self._insert_rows(
+            "sampling",
+            [(n, s.mode, s.value, s.depth, s.stacks, s.seed, s.since_ns) for n, s in rows.settings.items()],
+        )
+
+    def _insert_rows(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """By column, because a statement for each row is a hundred times slower."""
+        if rows:
+            columns = zip(*rows, strict=True)
+            self._insert(table, {f"c{at}": _array(values) for at, values in enumerate(columns)})
+
+    def _insert(self, table: str, arrays: Mapping[str, Array]) -> None:
+        self._connection.register("incoming", arrays)
+        try:
+            self._connection.execute(f"INSERT INTO {table} SELECT {', '.join(arrays)} FROM incoming")
+        finally:
+            self._connection.unregister("incoming")
+
+    def _set_meta(self, meta: Mapping[str, str]) -> None:
+        for item in meta.items():
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", item)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Any:
+        self._connection.begin()
+        try:
+            yield
+            self._connection.commit()
+        except BaseException:
+            # A failed commit has rolled back already, and then there is nothing left to roll back.
+            with contextlib.suppress(duckdb.Error):
+                self._connection.rollback()
+            raise
+
+
+def _array(values: tuple[Any, ...]) -> Array:
+    if isinstance(values[0], str):
+        return np.array(values, dtype=object)
+    if isinstance(values[0], int) and not isinstance(values[0], bool):
+        wide = max(values) >= 1 << 63  # seeds and thread identities use all 64 bits
+        return np.array(values, dtype=np.uint64 if wide else np.int64)
+    return np.array(values)
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        str(path),
+        config={
+            "memory_limit": MEMORY_LIMIT,
+            "threads": "1",
+            "temp_directory": f"{path}.tmp",
+            "max_temp_directory_size": TEMPORARY_LIMIT,
+            "enable_external_access": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
+            "preserve_insertion_order": "true",
+        },
+    )
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _guarded(verb: str, path: Path, action: Callable[[], Result]) -> Result:
+    """Runs ``action``; what DuckDB or the system has against it becomes one of our errors."""
+    try:
+        return action()
+    except (duckdb.Error, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise SystemFailure(
+            f"store.not-{verb}",
+            f"{path} could not be {verb}: {reason}",
+            "see that the disk has room, and that no other program has the file open",
+            error,
+        ) from error

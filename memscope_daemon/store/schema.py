@@ -1,0 +1,47 @@
+"""The tables of a session's file. A change of meaning raises :data:`STORE_VERSION`.
+
+`events` has a row per event, in the order they came. The dictionary tables have the numbers that events refer
+to. `losses` holds the last known counters, `meta` texts by name (version, session, last stored batch).
+"""
+
+from __future__ import annotations
+
+STORE_VERSION = 1
+
+EVENT_TYPES: dict[str, str] = {
+    "time_ns": "BIGINT",
+    "kind": "UTINYINT",
+    "domain": "UTINYINT",
+    "flags": "USMALLINT",
+    "allocation_id": "UBIGINT",
+    "other_id": "UBIGINT",
+    "address": "UBIGINT",
+    "size_bytes": "UBIGINT",
+    "weight": "DOUBLE",
+    "stack_id": "UINTEGER",
+    "thread_id": "UINTEGER",
+    "alloc_time_ns": "BIGINT",
+    "sampling_id": "UINTEGER",
+    "type_id": "UINTEGER",
+    "task_id": "UINTEGER",
+}
+
+CREATE = (
+    "CREATE TABLE meta (name VARCHAR PRIMARY KEY, value VARCHAR NOT NULL)",
+    f"CREATE TABLE events ({', '.join(f'{name} {kind} NOT NULL' for name, kind in EVENT_TYPES.items())})",
+    "CREATE TABLE strings (string_id UINTEGER NOT NULL, text VARCHAR NOT NULL)",
+    "CREATE TABLE frames (frame_id UINTEGER NOT NULL, function_string_id UINTEGER NOT NULL,"
+    " file_string_id UINTEGER NOT NULL, line INTEGER NOT NULL, first_line INTEGER NOT NULL)",
+    "CREATE TABLE stacks (stack_id UINTEGER NOT NULL, truncated BOOLEAN NOT NULL)",
+    "CREATE TABLE stack_frames (stack_id UINTEGER NOT NULL, position USMALLINT NOT NULL,"
+    " frame_id UINTEGER NOT NULL)",
+    # A thread's later row replaces the earlier one: the last by sequence counts.
+    "CREATE SEQUENCE thread_sequence",
+    "CREATE TABLE threads (sequence BIGINT DEFAULT nextval('thread_sequence'), thread_id UINTEGER NOT NULL,"
+    " native_id UBIGINT NOT NULL, python_id UBIGINT NOT NULL, name_string_id UINTEGER NOT NULL,"
+    " first_seen_ns BIGINT NOT NULL)",
+    "CREATE TABLE sampling (sampling_id UINTEGER NOT NULL, mode UTINYINT NOT NULL, value DOUBLE NOT NULL,"
+    " depth UINTEGER NOT NULL, stacks BOOLEAN NOT NULL, seed UBIGINT NOT NULL, since_ns BIGINT NOT NULL)",
+    "CREATE TABLE losses (cause VARCHAR PRIMARY KEY, record_count UBIGINT NOT NULL,"
+    " weighted_count DOUBLE NOT NULL, weighted_bytes DOUBLE NOT NULL)",
+)

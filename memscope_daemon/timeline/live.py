@@ -1,0 +1,110 @@
+"""The live state of one session: what was allocated and freed so far, and the high-water mark.
+
+Events are added up per stack, thread and domain, in the order they came; a FREE repeats size, stack and
+weight of the block that goes, so nothing is looked up. Within each batch the curve of live bytes is
+followed event by event, so the peak is the true maximum of the estimated curve, and what stood at that
+moment is kept per stack. (The maximum of an estimate lies a little above the estimate at the true peak.)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from memscope_daemon.model import sums
+from memscope_daemon.model.columns import Columns, EventFlag, EventKind, Flags
+from memscope_daemon.model.sums import Sums
+from memscope_daemon.timeline.growing import GrowingSums
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Balance:
+    """Sums by key (the index): what was allocated, what of it was freed, what of it is live."""
+
+    allocated: Sums
+    freed: Sums
+    live: Sums
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Peak:
+    """The moment of most live bytes: session time, weighted bytes, and what was live then by stack."""
+
+    time_ns: int
+    live_bytes: float
+    by_stack: Sums
+
+
+class _Ledger:
+    """Two growing sums, in and out."""
+
+    def __init__(self) -> None:
+        self.allocated, self.freed = GrowingSums(), GrowingSums()
+
+    def balance(self) -> Balance:
+        count = max(self.allocated.count, self.freed.count)
+        allocated, freed = self.allocated.snapshot(count), self.freed.snapshot(count)
+        # What is freed has no larger blocks than what was allocated; a block from before has no other bound.
+        return Balance(allocated, freed, sums.difference(allocated, freed))
+
+
+class LiveState:
+    """Adds up the events of one session. Belongs to the thread of its recording."""
+
+    def __init__(self) -> None:
+        self._stacks, self._threads, self._domains = _Ledger(), _Ledger(), _Ledger()
+        self._live_bytes = 0.0
+        self.peak = Peak(0, 0.0, sums.zero(0))
+        self.time_ns = 0
+        self.event_count = 0
+        self.unresolved_count = 0
+        self.largest_bytes = 0
+
+    @property
+    def by_stack(self) -> Balance:
+        return self._stacks.balance()
+
+    @property
+    def by_thread(self) -> Balance:
+        return self._threads.balance()
+
+    @property
+    def by_domain(self) -> Balance:
+        return self._domains.balance()
+
+    def add(self, columns: Columns, by_bytes: Flags) -> None:
+        """Adds a batch; ``by_bytes``: which of its samples were taken in bytes mode."""
+        if not columns.count:
+            return
+        samples = sums.statistics(columns.size_bytes, columns.weight, by_bytes)
+        freed = columns.kind == np.uint8(EventKind.FREE)
+        curve = self._live_bytes + np.cumsum(np.where(freed, -1.0, 1.0) * samples.weighted_bytes)
+        top = int(curve.argmax())
+        if curve[top] > self.peak.live_bytes:
+            self._add_part(columns, samples, freed, slice(0, top + 1))
+            self.peak = Peak(int(columns.time_ns[top]), float(curve[top]), self._stacks.balance().live)
+            self._add_part(columns, samples, freed, slice(top + 1, columns.count))
+        else:
+            self._add_part(columns, samples, freed, slice(0, columns.count))
+        self._live_bytes = max(float(curve[-1]), 0.0)
+        self._count(columns)
+
+    def _add_part(self, columns: Columns, samples: Sums, freed: Flags, part: slice) -> None:
+        for which in (False, True):
+            chosen = np.flatnonzero(freed[part] == which) + part.start
+            picked = samples.take(chosen)
+            for ledger, keys in (
+                (self._stacks, columns.stack_id),
+                (self._threads, columns.thread_id),
+                (self._domains, columns.domain),
+            ):
+                (ledger.freed if which else ledger.allocated).add(keys[chosen], picked)
+
+    def _count(self, columns: Columns) -> None:
+        self.event_count += columns.count
+        self.time_ns = max(self.time_ns, int(columns.time_ns.max()))
+        self.largest_bytes = max(self.largest_bytes, int(columns.size_bytes.max()))
+        unresolved = columns.flags & np.uint16(EventFlag.UNRESOLVED)
+        allocated = columns.kind != np.uint8(EventKind.FREE)
+        self.unresolved_count += int(np.count_nonzero(np.logical_and(unresolved, allocated)))
