@@ -1,0 +1,150 @@
+"""ptrace and friends by ctypes: thin, typed, no policy. Every failure is an :class:`OSError`."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import signal
+
+from memscope_daemon.attach.x86_64 import Registers
+
+SEIZE, INTERRUPT, CONT, DETACH, SYSCALL = 0x4206, 0x4207, 7, 17, 24
+GETREGS, SETREGS, GETREGSET, SETREGSET = 12, 13, 0x4204, 0x4205
+GETSIGMASK, SETSIGMASK, GET_RSEQ = 0x420A, 0x420B, 0x420F
+NT_X86_XSTATE = 0x202
+O_TRACESYSGOOD = 1
+EVENT_STOP = 128
+SYSCALL_STOP = signal.SIGTRAP | 0x80
+WALL = 0x40000000
+XSTATE_BYTES_MAX = 65536
+
+#: Blocking these would make the kernel reset their handlers when they are forced.
+NEVER_BLOCKED = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP)
+ALMOST_ALL = ((1 << 64) - 1) & ~sum(1 << (s - 1) for s in (*NEVER_BLOCKED, signal.SIGKILL, signal.SIGSTOP))
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_ptrace = _libc.ptrace
+_ptrace.restype = ctypes.c_long
+_ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
+_readv, _writev = _libc.process_vm_readv, _libc.process_vm_writev
+
+
+class IoVec(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+class RseqConfiguration(ctypes.Structure):
+    _fields_ = (
+        ("pointer", ctypes.c_uint64),
+        ("size", ctypes.c_uint32),
+        ("signature", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+    )
+
+
+for _function in (_readv, _writev):
+    _function.restype = ctypes.c_ssize_t
+    _function.argtypes = (
+        ctypes.c_int,
+        ctypes.POINTER(IoVec),
+        ctypes.c_ulong,
+        ctypes.POINTER(IoVec),
+        ctypes.c_ulong,
+        ctypes.c_ulong,
+    )
+
+
+def request(number: int, tid: int, address: int = 0, data: int = 0) -> int:
+    result = int(_ptrace(number, tid, address, data))
+    if result == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+def seize(tid: int) -> None:
+    """Without EXITKILL: if the tracer dies, the target lives."""
+    request(SEIZE, tid, 0, O_TRACESYSGOOD)
+
+
+def get_registers(tid: int, into: Registers) -> None:
+    request(GETREGS, tid, 0, ctypes.addressof(into))
+
+
+def set_registers(tid: int, registers: Registers) -> None:
+    request(SETREGS, tid, 0, ctypes.addressof(registers))
+
+
+class Xstate:
+    """Room for one thread's floating-point and vector state, made before the thread is stopped."""
+
+    def __init__(self) -> None:
+        self._room = ctypes.create_string_buffer(XSTATE_BYTES_MAX)
+        self._vector = IoVec()
+
+    def get(self, tid: int) -> bytes:
+        self._vector.base, self._vector.length = ctypes.addressof(self._room), XSTATE_BYTES_MAX
+        request(GETREGSET, tid, NT_X86_XSTATE, ctypes.addressof(self._vector))
+        return self._room.raw[: self._vector.length]
+
+    def put(self, tid: int) -> None:
+        """What the last :meth:`get` got."""
+        request(SETREGSET, tid, NT_X86_XSTATE, ctypes.addressof(self._vector))
+
+
+_mask = ctypes.c_uint64()
+
+
+def get_mask(tid: int) -> int:
+    request(GETSIGMASK, tid, 8, ctypes.addressof(_mask))
+    return int(_mask.value)
+
+
+def set_mask(tid: int, mask: int) -> None:
+    _mask.value = mask
+    request(SETSIGMASK, tid, 8, ctypes.addressof(_mask))
+
+
+def rseq_pointer(tid: int) -> int:
+    """Address of the thread's restartable-sequence area, 0 = none or not known to this kernel."""
+    configuration = RseqConfiguration()
+    try:
+        request(GET_RSEQ, tid, ctypes.sizeof(configuration), ctypes.addressof(configuration))
+    except OSError as error:
+        if error.errno in (errno.EIO, errno.EINVAL):
+            return 0
+        raise
+    return int(configuration.pointer)
+
+
+def wait_once(tid: int) -> int | None:
+    """The thread's wait status, or None if it has nothing to report. OSError ECHILD: gone."""
+    got, status = os.waitpid(tid, os.WNOHANG | WALL)
+    return status if got else None
+
+
+def read_memory(pid: int, address: int, count_bytes: int) -> bytes:
+    """Exactly ``count_bytes`` of the process's memory."""
+    room = ctypes.create_string_buffer(count_bytes)
+    if _move(_readv, pid, address, room, count_bytes) != count_bytes:
+        raise OSError(errno.EFAULT, "short read")
+    return room.raw
+
+
+def write_memory(pid: int, address: int, data: bytes | bytearray) -> None:
+    """All of ``data``, by the target's own page permissions (never through a read-only page)."""
+    room = (ctypes.c_char * len(data)).from_buffer_copy(data)
+    if _move(_writev, pid, address, room, len(data)) != len(data):
+        raise OSError(errno.EFAULT, "short write")
+
+
+def _move(function: object, pid: int, address: int, room: object, count_bytes: int) -> int:
+    local = IoVec(ctypes.addressof(room), count_bytes)  # type: ignore[arg-type]
+    remote = IoVec(address, count_bytes)
+    done = int(function(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0))  # type: ignore[operator]
+    if done < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return done

@@ -1,0 +1,45 @@
+"""Which thread, by which route: asked anew at each try, for threads go in and out of calls all the time. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Sequence
+
+from memscope_daemon.attach.waits import Wait
+
+
+class Route(enum.Enum):
+    """K: the main thread is sent to clone a helper, and runs the call itself when it next may.
+    P: a blocked thread is sent to pthread_create, and the new thread takes the GIL."""
+
+    K = "K"
+    P = "P"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Choice:
+    route: Route
+    tid: int
+    wait: Wait
+
+
+def choose(main: int, threads: Sequence[tuple[int, Wait]], routes: frozenset[Route]) -> Choice | None:
+    """The best thread at this moment for the injected call, None = none is safe just now.
+
+    A running main thread is sent by K. A waiting one makes the thread by P, unless its call would come
+    back with EINTR and another thread's would not.
+    """
+    waits = dict(threads)
+    mine = waits.get(main, Wait.UNSAFE)
+    if mine is Wait.RUNS and Route.K in routes:
+        return Choice(Route.K, main, mine)
+    if Route.P not in routes:
+        return None
+    best = min(threads, key=lambda each: (each[1], each[0] != main), default=(main, Wait.UNSAFE))
+    return Choice(Route.P, *best) if best[1] <= Wait.INTERRUPTS else None
+
+
+def choose_caller(main: int, threads: Sequence[tuple[int, Wait]]) -> Choice | None:
+    """The best thread for a system call of ours, where the route does not matter."""
+    return choose(main, threads, frozenset(Route))

@@ -1,0 +1,271 @@
+"""One short stop of one thread, from SEIZE to DETACH, that the thread survives whatever becomes of us.
+
+Order is everything here. On the way in: frame, registers, mask, run; on the way back: mask, vector
+state, registers, detach, and those only in a stop inside the kernel's signal handling, so that an
+interrupted call restarts as if nothing had been. At each instant the registers either are the thread's
+own or lead to the frame (see ``x86_64``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import struct
+import time
+
+from memscope_daemon.attach import procfs, ptrace, x86_64
+from memscope_daemon.attach.procfs import Mapping
+from memscope_daemon.attach.x86_64 import Registers
+
+SEIZE_LIMIT_NS = 100_000_000
+CALL_LIMIT_NS = 100_000_000
+FUNCTION_LIMIT_NS = 500_000_000
+HANDLER_LOOK_BYTES = 32768
+_SPINS, _NAP_S = 4000, 0.00005
+_CLONES = (x86_64.NR_CLONE, 435)
+
+
+class Unsafe(Exception):
+    """Not now: the thread was let go untouched. ``reason`` is a short word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Gone(Exception):
+    """The thread or its process has ended."""
+
+
+class Stuck(Exception):
+    """It does not come to us in time. The tracer must end: only that lets go of it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Net:
+    """Addresses in the target's C library, and in our region, that every stop needs."""
+
+    gadget: int
+    restore_rt: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StopReport:
+    """``duration_ns`` from the observed stop to the detach; ``interrupted_call``: the program saw EINTR."""
+
+    purpose: str
+    duration_ns: int
+    interrupted_call: bool
+
+
+class StoppedThread:
+    """One thread, stopped by :meth:`stop`, let go by :meth:`release`."""
+
+    def __init__(self, pid: int, tid: int, net: Net, stack: Mapping) -> None:
+        self.pid, self.tid = pid, tid
+        self._net, self._stack = net, stack
+        self._original = Registers()
+        self._now = Registers()
+        self._xstate = ptrace.Xstate()
+        self._state = b""
+        self._mask = 0
+        self._frame = 0
+        self._bent = False
+        self._signal = 0
+        self._rewind = False
+        self.stopped_ns = 0
+
+    @property
+    def registers(self) -> Registers:
+        """As the thread was found."""
+        return self._original
+
+    # --- in -------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """:raises Gone, Stuck, Unsafe: it is not stopped, and not attached to (Stuck: still is)."""
+        try:
+            ptrace.seize(self.tid)
+        except ProcessLookupError:
+            raise Gone from None
+        try:
+            self._interrupt()
+            self._look()
+        except ProcessLookupError:
+            raise Gone from None
+
+    def _interrupt(self) -> None:
+        ptrace.request(ptrace.INTERRUPT, self.tid)
+        limit = time.monotonic_ns() + SEIZE_LIMIT_NS
+        while True:
+            event, number = self._wait(limit)
+            self.stopped_ns = time.monotonic_ns()
+            if event == ptrace.EVENT_STOP:
+                if number != signal.SIGTRAP:
+                    self.let_go("group-stop")
+                return
+            ptrace.request(ptrace.CONT, self.tid, 0, number)  # a signal of its own came first
+
+    def _look(self) -> None:
+        ptrace.get_registers(self.tid, self._original)
+        self._mask = ptrace.get_mask(self.tid)
+        self._state = self._xstate.get(self.tid)
+        self._rewind = x86_64.saw_eintr(self._original) and x86_64.waits_for_ever(
+            self._original.orig_rax, x86_64.arguments(self._original)
+        )
+        if reason := self._objection():
+            self.let_go(reason)
+
+    def _objection(self) -> str:
+        below = self._original.rsp - x86_64.RED_ZONE_BYTES
+        self._frame = x86_64.frame_address(below, len(self._state))
+        if self._original.rsp not in self._stack or self._frame < self._stack.start:
+            return "stack"
+        if x86_64.uses_amx(self._state):
+            return "tile-registers"
+        return "restartable-sequence" if self._in_rseq() else ""
+
+    def _in_rseq(self) -> bool:
+        """In its own code inside a restartable sequence: bending the registers would hide that from the
+        kernel, and the sequence could go on on another processor."""
+        if x86_64.in_call(self._original):
+            return False
+        area = ptrace.rseq_pointer(self.tid)
+        if not area:
+            return False
+        (sequence,) = struct.unpack("<Q", ptrace.read_memory(self.pid, area + 8, 8))
+        if not sequence:
+            return False
+        start, length = struct.unpack("<QQ", ptrace.read_memory(self.pid, sequence + 8, 16))
+        return bool(start <= self._original.rip < start + length)
+
+    def in_handler(self) -> bool:
+        """Whether a signal handler seems to be under way (a false yes costs a try)."""
+        sp = self._original.rsp
+        data = ptrace.read_memory(self.pid, sp, min(HANDLER_LOOK_BYTES, self._stack.end - sp) & ~7)
+        wanted, at = struct.pack("<Q", self._net.restore_rt), -1
+        while (at := data.find(wanted, at + 1)) >= 0:
+            if (sp + at) & 15 == 8:
+                return True
+        return False
+
+    # --- at work --------------------------------------------------------------------------------
+
+    def call(self, number: int, *args: int) -> int:
+        """Makes the thread execute one system call; its result. The thread stays stopped.
+
+        :raises Unsafe: a signal or a stop of its own came between; it was let go.
+        """
+        bent = x86_64.to_call(self._original, self._net.gadget, self._frame, number, *args)
+        if not self._bent:
+            self._bend(bent)
+        else:
+            ptrace.set_registers(self.tid, bent)
+        for _ in ("entry", "exit"):
+            ptrace.request(ptrace.SYSCALL, self.tid)
+            event, stop = self._wait(time.monotonic_ns() + CALL_LIMIT_NS)
+            if event or stop != ptrace.SYSCALL_STOP:
+                self._signal = 0 if event else stop
+                self._put_back()
+                raise Unsafe("signal")
+        ptrace.get_registers(self.tid, self._now)
+        return x86_64.signed(self._now.rax)
+
+    def call_function(self, function: int, top: int, *args: int) -> int:
+        """Calls a C function on a stack that ends at ``top``; the thread it made (as the target counts
+        threads), or the negative error of its last clone, or 0.
+
+        :raises Stuck: it waits for something; it will come home by its frame, do not touch it.
+        """
+        self._frame = x86_64.frame_address(top, len(self._state))
+        self._bend(x86_64.to_function(self._original, function, self._frame, *args), top)
+        limit, made, entering, pass_on = time.monotonic_ns() + FUNCTION_LIMIT_NS, 0, True, 0
+        while True:
+            ptrace.request(ptrace.SYSCALL, self.tid, 0, pass_on)
+            event, stop = self._wait(limit)
+            pass_on = 0 if event or stop == ptrace.SYSCALL_STOP else stop
+            if event or pass_on:
+                continue
+            ptrace.get_registers(self.tid, self._now)
+            if entering and x86_64.at_sigreturn(self._now, self._net.restore_rt, self._frame):
+                ptrace.set_registers(self.tid, x86_64.before_sigreturn(self._now, self._net.restore_rt))
+                return made
+            if not entering and self._now.orig_rax in _CLONES:
+                made = x86_64.signed(self._now.rax)
+            entering = not entering
+
+    def _bend(self, bent: Registers, below: int = 0) -> None:
+        home = x86_64.rewound(self._original) if self._rewind else self._original
+        below = below or self._original.rsp - x86_64.RED_ZONE_BYTES
+        frame = x86_64.build_frame(self._frame, below, home, self._state, self._mask, self._net.restore_rt)
+        try:
+            ptrace.write_memory(self.pid, self._frame, frame)
+        except OSError:
+            self.let_go("stack")
+        ptrace.set_registers(self.tid, bent)
+        ptrace.set_mask(self.tid, self._mask | ptrace.ALMOST_ALL)
+        self._bent = True
+
+    # --- out ------------------------------------------------------------------------------------
+
+    def release(self, purpose: str) -> StopReport:
+        """Lets the thread go on as if nothing had been."""
+        if self._bent:
+            self._to_signal_stop()
+        interrupted = self._put_back()
+        return StopReport(purpose, time.monotonic_ns() - self.stopped_ns, interrupted)
+
+    def let_go(self, reason: str) -> None:
+        """Gives up on this stop before anything was changed.
+
+        :raises Unsafe: always.
+        """
+        if not self._bent:
+            ptrace.request(ptrace.DETACH, self.tid)
+        raise Unsafe(reason)
+
+    def _to_signal_stop(self) -> None:
+        """From a system call stop to one inside signal handling, without one instruction of the program's."""
+        ptrace.request(ptrace.INTERRUPT, self.tid)
+        ptrace.request(ptrace.CONT, self.tid)
+        event, stop = self._wait(time.monotonic_ns() + CALL_LIMIT_NS)
+        self._signal = 0 if event else stop
+
+    def _put_back(self) -> bool:
+        """Mask, vector state, registers, detach; whether the program will see EINTR."""
+        interrupted = x86_64.saw_eintr(self._original)
+        if self._bent:
+            ptrace.set_mask(self.tid, self._mask)
+            self._xstate.put(self.tid)
+            ptrace.set_registers(self.tid, self._original)
+        if self._rewind and not procfs.pending_signals(self.pid, self.tid) & ~self._mask:
+            ptrace.set_registers(self.tid, x86_64.rewound(self._original))
+            interrupted = False
+        if self._bent:  # an old frame's return address would look like a handler to the next one
+            with contextlib.suppress(OSError):
+                ptrace.write_memory(self.pid, self._frame, bytes(8))
+        ptrace.request(ptrace.DETACH, self.tid, 0, self._signal)
+        return interrupted
+
+    def _wait(self, limit_ns: int) -> tuple[int, int]:
+        """(event, signal) of the next stop; turns over quickly at first, then naps."""
+        spins = 0
+        while True:
+            try:
+                status = ptrace.wait_once(self.tid)
+            except ChildProcessError:
+                raise Gone from None
+            if status is not None:
+                if not os.WIFSTOPPED(status):
+                    raise Gone
+                return status >> 16, os.WSTOPSIG(status)
+            spins += 1
+            if spins > _SPINS:
+                time.sleep(_NAP_S)
+            elif spins > 20:
+                os.sched_yield()
+            if spins % 16 == 0 and time.monotonic_ns() > limit_ns:
+                raise Stuck
+

@@ -1,0 +1,465 @@
+"""The tracer: a process of its own that does one injection and ends. Speaks JSON over a socket.
+
+It is apart from the daemon because a thread that does not come to its tracer can only be let go of by
+the tracer's end, and because nothing else may delay it while a target's thread stands still. It loads
+little, and makes whatever it needs before it stops anything.
+
+Steps: map a region (stop 1), fill it while the target runs, send the thread off (stop 2), watch the
+attach page, take the region out (stop 3). Told in order over the socket:
+
+    {"say": "stop", purpose, duration_ns, interrupted_call}     one for each stop
+    {"say": "route", route, tid}                                the call was sent off
+    {"say": "shared"} + descriptor                              answered by {"ask": "go"}
+    {"say": "waiting", what}                                    for whom we wait
+    {"say": "result", ...}                                      the end
+
+``{"ask": "cancel"}``, or the end of the other side, cancels at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import random
+import select
+import socket
+import sys
+import time
+from typing import Any
+
+from memscope_daemon.attach import procfs, ptrace, waits, x86_64
+from memscope_daemon.attach.region import CODE_BYTES, REGION_BYTES, Region, build_page
+from memscope_daemon.attach.routes import Choice, Route, choose, choose_caller
+from memscope_daemon.attach.stop import Gone, Net, StoppedThread, Stuck, Unsafe
+from memscope_daemon.attach.waits import Wait
+from memscope_daemon.shim import messages
+from memscope_daemon.shim.layout import Outcome, Stage
+
+TRIES, TRIES_NS = 50, 2_000_000_000
+POLL_FAST_S, POLL_SLOW_S, POLL_FAST_NS = 0.0002, 0.002, 50_000_000
+BLOCKED_MAIN_NS = 100_000_000
+WAITING_NOTE_NS = 1_000_000_000
+CANCEL_GRACE_NS = 1_000_000_000
+LINGER_NS = 60_000_000_000
+QUEUE_FULL_TRIES, QUEUE_FULL_NAP_S = 10, 0.05
+_PROT_RW, _PROT_RX, _MAP_PRIVATE_ANONYMOUS = 3, 5, 0x22
+
+
+class Declined(Exception):
+    """Given up with nothing left behind. ``code`` becomes ``attach.<code>``."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.code, self.detail = code, detail
+
+
+class Tracer:
+    """One injection. Single-threaded."""
+
+    def __init__(self, connection: socket.socket, job: dict[str, Any]) -> None:
+        self._connection, self._job = connection, job
+        self._pid: int = job["pid"]
+        self._code = bytes.fromhex(job["code"])
+        self._net = Net(job["gadget"], job["restore_rt"])
+        self._libc = waits.CodeRanges(tuple((start, end) for start, end in job["libc_code"]))
+        self._routes = frozenset(Route(name) for name in job["routes"])
+        self._region: Region | None = None
+        self._queued: list[Region] = []
+        self._shared_address = 0
+        self._cancelled = False
+        self._announced = False
+        self._route: Route | None = None
+        self._left_to_its_frame = False
+        self._waited_from_ns = 0
+        self._waited_ns = 0
+
+    # --- the whole ------------------------------------------------------------------------------
+
+    def run(self) -> dict[str, Any]:
+        """The result's fields."""
+        for attempt in range(QUEUE_FULL_TRIES):
+            page = self._inject()
+            retry = page.stage == Stage.FAILED and page.outcome == Outcome.QUEUE_FULL
+            blocked = page.stage < Stage.DONE and not self._cancelled
+            if not (retry or blocked) or attempt == QUEUE_FULL_TRIES - 1:
+                break
+            if retry:
+                self._clean(page, keep_shared=True)
+                time.sleep(QUEUE_FULL_NAP_S)
+            elif self._region:  # K's call waits in a queue that nobody serves: cancelled; now by P
+                self._queued.append(self._region)
+                self._routes = frozenset({Route.P})
+        return self._result(page)
+
+    def _inject(self) -> Any:
+        region = self._region = self._map()
+        region.fill(build_page(self._job, self._shared_address))
+        region.fill_clone_stack(self._job["clone_entry"])
+        try:
+            self._send_off(region)
+        except Declined:
+            self._unmap(region, 0)
+            raise
+        return self._watch(region)
+
+    def _result(self, page: Any) -> dict[str, Any]:
+        cleaned = self._clean(page)
+        left = not (self._clean_queued() and cleaned)
+        return {
+            "say": "result",
+            "stage": int(page.stage),
+            "outcome": int(page.outcome),
+            "error": bytes(page.error).decode(errors="replace"),
+            "region_left": left,
+            "route": self._route.value if self._route else "",
+            "waited_for_gil_ns": self._waited_ns,
+        }
+
+    # --- stops ----------------------------------------------------------------------------------
+
+    def _threads(self) -> list[tuple[procfs.Task, Wait]]:
+        """Threads to choose among: the main thread alone, where it will do."""
+        main = procfs.task(self._pid, self._pid)
+        if main is not None:
+            seen = (main, waits.classify_live(self._pid, main, self._libc))
+            if seen[1] is Wait.RESTARTS or (seen[1] is Wait.RUNS and Route.K in self._routes):
+                return [seen]
+        tasks = procfs.tasks(self._pid)
+        return [(task, waits.classify_live(self._pid, task, self._libc)) for task in tasks]
+
+    def _stopped(self, pick: Any, accept: Any, code: str) -> Any:
+        """Picks a thread, stops it and hands it to ``accept``, again and again until that succeeds.
+
+        :raises Declined: no safe moment came. :raises Gone: the process ended.
+        """
+        limit, last = time.monotonic_ns() + TRIES_NS, "busy"
+        for attempt in range(TRIES):
+            self._poll()
+            if self._cancelled:
+                raise Declined("cancelled")
+            try:
+                threads = self._threads()
+                choice = pick(self._pid, [(task.tid, wait) for task, wait in threads])
+                if choice is None:
+                    raise Unsafe("no-safe-thread")
+                task = next(task for task, _ in threads if task.tid == choice.tid)
+                return accept(choice, task, attempt)
+            except Unsafe as unsafe:
+                last = unsafe.reason
+                if last == "again":
+                    continue
+            except ProcessLookupError:
+                raise Gone from None
+            except Gone:
+                if not os.path.exists(f"/proc/{self._pid}"):  # noqa: PTH110
+                    raise
+                last = "thread-ended"
+            if time.monotonic_ns() > limit:
+                break
+            time.sleep(random.uniform(0.001, 0.02))
+        raise Declined("stopped" if last == "group-stop" else code, last)
+
+    def _stop(self, choice: Choice, task: procfs.Task, attempt: int) -> StoppedThread:
+        stack = next((m for m in procfs.mappings(self._pid) if m.writable and self._on(m, choice, task)), None)
+        if stack is None:
+            raise Unsafe("stack")
+        thread = StoppedThread(self._pid, choice.tid, self._net, stack)
+        thread.stop()
+        if thread.in_handler() and not (choice.route is Route.K and attempt > TRIES // 2):
+            thread.let_go("in-handler")
+        if choice.wait is not Wait.RUNS and not _same_call(thread, task):
+            thread.let_go("call-changed")
+        return thread
+
+    def _on(self, mapping: procfs.Mapping, choice: Choice, task: procfs.Task) -> bool:
+        if choice.tid == self._pid:
+            return mapping.path == "[stack]"
+        return bool(task.sp) and task.sp in mapping
+
+    def _report(self, thread: StoppedThread, purpose: str) -> None:
+        stop = thread.release(purpose)
+        self._say(
+            {
+                "say": "stop",
+                "purpose": stop.purpose,
+                "duration_ns": stop.duration_ns,
+                "interrupted_call": stop.interrupted_call,
+            }
+        )
+
+    def _map(self) -> Region:
+        def accept(choice: Choice, task: procfs.Task, attempt: int) -> Region:
+            thread = self._stop(choice, task, attempt)
+            address = thread.call(x86_64.NR_MMAP, 0, REGION_BYTES, _PROT_RW, _MAP_PRIVATE_ANONYMOUS, x86_64.MINUS_ONE)
+            if -4096 < address < 0:
+                self._report(thread, "map")
+                raise Declined("no-memory", os.strerror(-address))
+            ptrace.write_memory(self._pid, address, self._code)
+            refused = thread.call(x86_64.NR_MPROTECT, address, CODE_BYTES, _PROT_RX)
+            if refused:
+                thread.call(x86_64.NR_MUNMAP, address, REGION_BYTES)
+            self._report(thread, "map")
+            if refused:
+                raise Declined("no-executable-memory", os.strerror(-refused))
+            return Region(self._pid, address)
+
+        region: Region = self._stopped(choose_caller, accept, "no-safe-moment")
+        return region
+
+    def _send_off(self, region: Region) -> None:
+        main_block = 0
+
+        def pick(main: int, threads: list[tuple[int, Wait]]) -> Choice | None:
+            return choose(main, threads, self._routes)
+
+        def accept(choice: Choice, task: procfs.Task, attempt: int) -> None:
+            nonlocal main_block
+            thread = self._stop(choice, task, attempt)
+            if choice.route is Route.K:
+                if thread.registers.fs_base != main_block:
+                    main_block = thread.registers.fs_base
+                    with contextlib.suppress(Unsafe):
+                        thread.let_go("again")
+                    self._fill_block(region, main_block)
+                    raise Unsafe("again")
+                made = thread.call(x86_64.NR_CLONE, *region.prepare_clone())
+            else:
+                made = self._pthread_create(thread, region)
+            if not self._left_to_its_frame:
+                self._report(thread, "call")
+            if made <= 0:
+                raise Declined("no-thread", os.strerror(-made) if made else "pthread_create failed")
+            self._route = choice.route
+            self._say({"say": "route", "route": choice.route.value, "tid": choice.tid})
+
+        self._stopped(pick, accept, "no-safe-moment")
+
+    def _fill_block(self, region: Region, main: int) -> None:
+        try:
+            region.fill_thread_block(main)
+        except OSError as error:
+            if Route.P not in self._routes:
+                raise Declined("thread-block", str(error)) from error
+            self._routes = frozenset({Route.P})
+
+    def _pthread_create(self, thread: StoppedThread, region: Region) -> int:
+        try:
+            return thread.call_function(
+                self._job["libc"]["pthread_create"],
+                region.top,
+                region.word_address("pthread_id"),
+                0,
+                region.address + self._job["pthread_entry"],
+                region.page_address,
+            )
+        except Stuck:
+            if os.fork():
+                os._exit(0)  # lets go of the thread: it comes home by its frame, and we watch on as the child
+            self._left_to_its_frame = True
+            return 1
+
+    # --- watching -------------------------------------------------------------------------------
+
+    def _watch(self, region: Region) -> Any:
+        """Until the call has run, has been cancelled, or will not run by this route."""
+        began = noted = time.monotonic_ns()
+        blocked_since = 0
+        while True:
+            page = region.read()
+            if page.stage >= Stage.DONE:
+                self._count_wait(page)
+                return page
+            now = time.monotonic_ns()
+            if page.stage == Stage.SHARED and not self._announced:
+                self._announce(page)
+            if page.stage == Stage.QUEUED and not self._waited_from_ns:
+                self._waited_from_ns = now
+            self._poll(POLL_FAST_S if now - began < POLL_FAST_NS else POLL_SLOW_S, region)
+            if self._cancelled:
+                return self._cancel(region)
+            if page.stage == Stage.QUEUED and self._route is Route.K and now - began > POLL_FAST_NS:
+                blocked_since = (blocked_since or now) if self._main_is_blocked() else 0
+                if blocked_since and now - blocked_since > BLOCKED_MAIN_NS:
+                    return self._cancel(region)
+            if page.stage == Stage.QUEUED and now - noted > WAITING_NOTE_NS:
+                noted = now
+                self._say({"say": "waiting", "what": "gil" if self._route is Route.P else "main-thread"})
+            self._check_alive()
+
+    def _count_wait(self, page: Any) -> None:
+        if self._waited_from_ns:
+            self._waited_ns += time.monotonic_ns() - self._waited_from_ns
+            self._waited_from_ns = 0
+
+    def _main_is_blocked(self) -> bool:
+        """Whether P has somewhere to go that K has not."""
+        if Route.P not in self._routes:
+            return False
+        main = procfs.task(self._pid, self._pid)
+        return main is not None and waits.classify_live(self._pid, main, self._libc) <= Wait.INTERRUPTS
+
+    def _announce(self, page: Any) -> None:
+        path = f"/proc/{self._pid}/fd/{page.shared_fd}"
+        try:
+            if not os.readlink(path).startswith(f"/memfd:{self._job['memfd_name']}"):  # noqa: PTH115
+                raise OSError("not the memory that was made")
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            self._cancelled = True
+            return
+        self._shared_address = page.shared_address
+        self._announced = True
+        try:
+            self._say({"say": "shared"}, [descriptor])
+        finally:
+            os.close(descriptor)
+
+    def _poll(self, timeout_s: float = 0.0, region: Region | None = None) -> None:
+        if not select.select([self._connection], [], [], timeout_s)[0]:
+            return
+        received = messages.receive(self._connection)
+        if received is None or received[0].get("ask") == "cancel":
+            self._cancelled = True
+        elif received[0].get("ask") == "go" and region is not None:
+            region.set_word("go", 1)
+
+    def _cancel(self, region: Region) -> Any:
+        """After the word is set the call either was running already, or will never do anything."""
+        region.set_word("cancel", 1)
+        limit = time.monotonic_ns() + (CANCEL_GRACE_NS if self._cancelled else 0)
+        while True:
+            page = region.read()
+            if page.stage >= Stage.DONE:
+                self._count_wait(page)
+                return page
+            if page.stage != Stage.RUNNING and time.monotonic_ns() > limit:
+                return page
+            self._check_alive()
+            time.sleep(POLL_SLOW_S)
+
+    def _check_alive(self) -> None:
+        if procfs.start_time_ticks(self._pid) != self._job["start_time_ticks"]:
+            raise ProcessLookupError(self._pid)
+        if procfs.status(self._pid)["State"][:1] in "ZX":
+            raise ProcessLookupError(self._pid)
+
+    # --- cleaning -------------------------------------------------------------------------------
+
+    def _clean(self, page: Any, keep_shared: bool = False) -> bool:
+        """Takes the region out, and the shared memory if no hooks came of it. False: something stays."""
+        region = self._region
+        if region is None:
+            return True
+        unused = page.stage != Stage.DONE or page.outcome < 0 or self._job["operation"] != 1
+        shared = page.shared_address if unused and not keep_shared else 0
+        limit = time.monotonic_ns() + CANCEL_GRACE_NS
+        while not self._helper_gone(region):
+            if time.monotonic_ns() > limit:
+                return False
+            time.sleep(POLL_FAST_S)
+        if page.stage < Stage.DONE:
+            return False
+        return self._unmap(region, shared)
+
+    def _helper_gone(self, region: Region) -> bool:
+        tid = int(region.read().helper_tid)
+        if self._route is Route.K or not tid:
+            return not tid
+        return all(_tid_inside(self._pid, task) != tid for task in procfs.tids(self._pid))
+
+    def _unmap(self, region: Region, shared: int) -> bool:
+        def accept(choice: Choice, task: procfs.Task, attempt: int) -> bool:
+            main = procfs.task(self._pid, self._pid)
+            if choice.tid != self._pid and (main is None or main.pc in region or not main.pc):
+                raise Unsafe("main-unknown")  # it may still be leaving the call
+            thread = self._stop(choice, task, attempt)
+            if thread.registers.rip in region:
+                thread.let_go("in-region")
+            thread.call(x86_64.NR_MUNMAP, region.address, REGION_BYTES)
+            if shared:
+                thread.call(x86_64.NR_MUNMAP, shared, self._job["shared_bytes"])
+            self._report(thread, "clean")
+            return True
+
+        cancelled, self._cancelled = self._cancelled, False
+        try:
+            return bool(self._stopped(choose_caller, accept, "no-safe-moment"))
+        except Declined:
+            return False
+        finally:
+            self._cancelled = cancelled
+
+    def _clean_queued(self) -> bool:
+        """Regions of calls that were cancelled in the queue: out as soon as the call has passed by."""
+        for region in tuple(self._queued):
+            page = region.read()
+            if page.stage < Stage.DONE or page.helper_tid or not self._unmap(region, 0):
+                continue
+            self._queued.remove(region)
+        return not self._queued
+
+    def linger(self) -> None:
+        """After the result: waits a while for cancelled calls to pass by, and takes their regions out."""
+        limit = time.monotonic_ns() + LINGER_NS
+        if self._region is not None and self._region.read().stage < Stage.DONE:
+            self._queued.append(self._region)
+        while not self._clean_queued() and time.monotonic_ns() < limit:
+            time.sleep(0.1)
+
+    def _say(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+        with contextlib.suppress(OSError):
+            messages.send(self._connection, message, descriptors or ())
+
+
+def _same_call(thread: StoppedThread, task: procfs.Task) -> bool:
+    registers = thread.registers
+    result = x86_64.signed(registers.rax)
+    return (
+        x86_64.in_call(registers)
+        and registers.rip == task.pc
+        and registers.orig_rax == task.call
+        and (result in x86_64.RESTARTS or result == x86_64.EINTR)
+    )
+
+
+def _tid_inside(pid: int, tid: int) -> int:
+    """A thread's number as the target itself counts."""
+    with contextlib.suppress(ProcessLookupError, OSError):
+        for line in procfs._read(f"/proc/{pid}/task/{tid}/status", 8192).splitlines():
+            if line.startswith("NSpid:"):
+                return int(line.split()[-1])
+    return tid
+
+
+def main(descriptor: int) -> None:
+    """Serves one job from the socket at ``descriptor``, then ends."""
+    gc.disable()
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
+    connection = socket.socket(fileno=descriptor)
+    received = messages.receive(connection)
+    if received is None:
+        return
+    tracer = Tracer(connection, received[0])
+    result: dict[str, Any]
+    try:
+        result = tracer.run()
+    except Declined as declined:
+        result = {"say": "declined", "code": declined.code, "detail": declined.detail}
+    except (Gone, ProcessLookupError):
+        result = {"say": "gone"}
+    except Stuck:
+        result = {"say": "declined", "code": "unstoppable", "detail": "it did not come within 100 ms"}
+    except OSError as error:
+        result = {"say": "declined", "code": "system", "detail": str(error)}
+    with contextlib.suppress(OSError):
+        messages.send(connection, result)
+    connection.close()
+    if result.get("region_left"):
+        with contextlib.suppress(ProcessLookupError, Gone, Stuck, OSError):
+            tracer.linger()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
