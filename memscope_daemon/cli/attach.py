@@ -75,7 +75,7 @@ def _foreground(args: argparse.Namespace, sampling: SamplingConfig) -> int:
         with _table(args) as show:
             ending = foreground.watch(session, args.duration, show)
         if ending.session is not None:
-            present(client, ending.session, Presentation(args.json, args.out), ending.rss_bytes)
+            present(client, ending.session, Presentation(args.json, args.out))
         return ending.exit_code
 
 

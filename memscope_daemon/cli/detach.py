@@ -58,12 +58,11 @@ def _session_of(client: Client, pid: int) -> Session | None:
 
 
 def _end(client: Client, session: Session, args: argparse.Namespace) -> int:
-    from memscope_daemon.cli.outcome import Presentation, ended_code, present, resident_bytes
+    from memscope_daemon.cli.outcome import Presentation, ended_code, present
 
-    rss_bytes = resident_bytes(args.pid)
     ended = client.detach(session.session_id)
     code = ended_code(ended)
-    present(client, ended, Presentation(args.json, args.out), rss_bytes)
+    present(client, ended, Presentation(args.json, args.out))
     return int(code)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from memscope_client import Attachment, Client, DaemonError, Sampling, Session, Snapshot
 from memscope_daemon.cli.messages import say
-from memscope_daemon.cli.outcome import ended_code, resident_bytes
+from memscope_daemon.cli.outcome import ended_code
 from memscope_daemon.cli.signals import Signalled
 from memscope_daemon.errors import ExitCode
 
@@ -46,7 +46,6 @@ class Ending:
 
     session: Session | None
     exit_code: int
-    rss_bytes: int | None = None
 
 
 class Foreground:
@@ -80,22 +79,19 @@ class Foreground:
     def watch(self, session: Session, duration_s: float | None, show: Show | None) -> Ending:
         """Until the time is over, a signal comes or the session ends; hooks are out when it returns."""
         ends = time.monotonic() + duration_s if duration_s is not None else None
-        pid = session.target.pid
-        rss_bytes = resident_bytes(pid)
         while True:
             signalled = self._pause(ends, REFRESH_S if show else LOOK_S)
-            rss_bytes = resident_bytes(pid) or rss_bytes
             if signalled is not None:
-                return self._detach(session, signalled.exit_code, rss_bytes)
+                return self._detach(session, signalled.exit_code)
             if ends is not None and time.monotonic() >= ends:
-                return self._detach(session, int(ExitCode.DONE), rss_bytes)
+                return self._detach(session, int(ExitCode.DONE))
             now = self._find(session)
             if now.is_ended:
-                return Ending(now, int(ended_code(now)), rss_bytes)
+                return Ending(now, int(ended_code(now)))
             if show is not None:
                 show(now, self._client.figures(session.session_id, site_count=SITES_ASKED))
 
-    def _detach(self, session: Session, exit_code: int, rss_bytes: int | None) -> Ending:
+    def _detach(self, session: Session, exit_code: int) -> Ending:
         say("detaching")
         self._call(lambda: self._client.detach(session.session_id))
         while True:
@@ -109,7 +105,7 @@ class Foreground:
         if event.session is None and not ended.is_ended:
             raise event.error or AssertionError("a call that is over has a result")
         # It may have ended by itself in the same moment.
-        return Ending(ended, exit_code or int(ended_code(ended)), rss_bytes)
+        return Ending(ended, exit_code or int(ended_code(ended)))
 
     def _pause(self, ends: float | None, longest_s: float) -> Signalled | None:
         """Waits for a signal, at most ``longest_s`` and not beyond ``ends``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
+import json
 import sys
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class Presentation:
     folder: Path | None
 
 
-def present(client: Client, session: Session, how: Presentation, rss_bytes: int | None) -> None:
+def present(client: Client, session: Session, how: Presentation) -> None:
     """Writes the files, then prints the report: what is printed last is what scrolls away last."""
     contents = export_all(client, session.session_id)
     folder = how.folder or files.default_folder(session.target.program, session.target.pid)
@@ -34,7 +34,7 @@ def present(client: Client, session: Session, how: Presentation, rss_bytes: int 
     else:
         from memscope_daemon.cli.table import print_report
 
-        print_report(client.report(session.session_id), rss_bytes)
+        print_report(client.report(session.session_id), preface_of(contents[EXPORTS["json"]]))
         sys.stdout.flush()
     for path in written:
         say(f"written: {path}")
@@ -43,6 +43,11 @@ def present(client: Client, session: Session, how: Presentation, rss_bytes: int 
 def export_all(client: Client, session_id: str) -> dict[str, bytes]:
     """Every file of a report, by name, as the daemon renders it."""
     return {name: client.export(session_id, format_name)[1] for format_name, name in EXPORTS.items()}
+
+
+def preface_of(document: bytes) -> tuple[str, ...]:
+    """The first lines of every report, what it cannot see: in the words of the JSON report."""
+    return tuple(str(line) for line in json.loads(document).get("preface", ()))
 
 
 def ended_code(session: Session) -> ExitCode:
@@ -55,12 +60,3 @@ def ended_code(session: Session) -> ExitCode:
         return ExitCode.DONE
     say(f"the session ended ({session.end_reason or 'reason not known'}){detail}")
     return ExitCode.FAILED
-
-
-def resident_bytes(pid: int) -> int | None:
-    """RSS of the target now, from /proc; None when it is gone or not ours to see."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
-        return None
-    return pages * os.sysconf("SC_PAGESIZE")

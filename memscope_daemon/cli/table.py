@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -41,11 +41,11 @@ def sites_table(sites: Iterable[Site]) -> Table:
     return table
 
 
-def print_report(report: Report, rss_bytes: int | None) -> None:
-    """The whole report on standard output: what it cannot see, totals, quality, the sites that hold most."""
+def print_report(report: Report, preface: Sequence[str]) -> None:
+    """On standard output: what the report cannot see, totals, quality, the sites that hold most."""
     out = console()
     with out.capture() as captured:
-        for line in _head(report, rss_bytes):
+        for line in _head(report, preface):
             out.print(Text(line))
         out.print()
         out.print(sites_table(report.sites[:SITES_SHOWN]))
@@ -55,8 +55,8 @@ def print_report(report: Report, rss_bytes: int | None) -> None:
     sys.stdout.write(captured.get())
 
 
-def _head(report: Report, rss_bytes: int | None) -> tuple[str, ...]:
-    lines = (*text.opening_lines(report, rss_bytes), text.totals_line(report))
+def _head(report: Report, preface: Sequence[str]) -> tuple[str, ...]:
+    lines = (*preface, text.session_line(report.session), text.totals_line(report))
     return tuple(filter(None, (*lines, text.quality_line(report.quality), text.stops_line(report.session))))
 
 
@@ -88,6 +88,7 @@ def _snapshot(session: Session, snapshot: Snapshot) -> RenderableType:
         f"live since the attach {text.bytes_estimate(figures.live_bytes)} · "
         f"allocated {text.bytes_estimate(figures.allocated_bytes)} · Ctrl-C: detach and report"
     )
-    return Group(
-        Text(head), Text(text.quality_line(snapshot.quality)), sites_table(snapshot.sites[:SITES_SHOWN])
+    quality = " · ".join(
+        filter(None, (text.quality_line(snapshot.quality), text.unseen_line(snapshot.quality)))
     )
+    return Group(Text(head), Text(quality), sites_table(snapshot.sites[:SITES_SHOWN]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import PurePath
 
 from memscope_client.model import Estimate, Quality, Report, Session, Site
@@ -39,12 +40,14 @@ def count_estimate(estimate: Estimate) -> str:
 def _scaled(values: tuple[float, ...], units: tuple[str, ...], base: float) -> tuple[str, ...]:
     """All values in the unit that suits the first of them, so that they can be compared at a glance."""
     size, index = abs(values[0]), 0
-    while size >= 999.5 and index < len(units) - 1:
+    while 999.5 <= size < math.inf and index < len(units) - 1:
         size, index = size / base, index + 1
     return tuple(f"{_digits(value / base**index, index)} {units[index]}".rstrip() for value in values)
 
 
 def _digits(value: float, index: int) -> str:
+    if not math.isfinite(value):
+        return "∞"
     if index == 0:
         return f"{value:.0f}"
     return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
@@ -69,18 +72,10 @@ def sampling_text(session: Session) -> str:
     return f"{how}{preset}, {depth}, seed {sampling.seed}"
 
 
-def opening_lines(report: Report, rss_bytes: int | None) -> tuple[str, ...]:
-    """What the report is about, and first of all what it cannot see."""
-    session, live = report.session, report.figures.live_bytes
-    seen = f"{bytes_estimate(live)} of live Python memory allocated since the attach is explained below"
-    if rss_bytes is None:
-        first = f"{seen}; what was there before the attach is not, nor is native memory."
-    else:
-        other = bytes_text(max(rss_bytes - live.value, 0))
-        first = f"RSS {bytes_text(rss_bytes)}; {seen}; {other} was there before, or is native memory."
-    seconds = session.duration_ns / 1e9
-    who = f"{session.target.program} · pid {session.target.pid} · CPython {session.target.python_version}"
-    return first, f"{who} · {seconds:.1f} s · {sampling_text(session)}"
+def session_line(session: Session) -> str:
+    target = session.target
+    who = f"{target.program} · pid {target.pid} · CPython {target.python_version}"
+    return f"{who} · {session.duration_ns / 1e9:.1f} s · {sampling_text(session)}"
 
 
 def totals_line(report: Report) -> str:
@@ -91,7 +86,7 @@ def totals_line(report: Report) -> str:
 
 
 def quality_line(quality: Quality) -> str:
-    """The grade, the samples it rests on, the losses by cause, and what may have gone unseen."""
+    """The grade, the samples it rests on, and the losses by cause."""
     line = (
         f"quality: {quality.grade or 'not known'} · {quality.recorded_count:,} samples recorded, "
         f"{quality.lost_count:,} lost ({quality.drop_rate:.1%})"
@@ -100,11 +95,14 @@ def quality_line(quality: Quality) -> str:
         line += " · " + ", ".join(f"{loss.cause} {loss.record_count:,}" for loss in quality.losses)
     if quality.unresolved_count:
         line += f" · {quality.unresolved_count:,} without a resolved stack"
-    if quality.unseen_bound_bytes > 0:
-        line += (
-            f" · a site without a sample allocated less than {bytes_text(quality.unseen_bound_bytes)} (95 %)"
-        )
     return line
+
+
+def unseen_line(quality: Quality) -> str:
+    """What a site without any sample may still have allocated; empty where nothing is known of it."""
+    if not 0 < quality.unseen_bound_bytes < math.inf:
+        return ""
+    return f"a site that does not appear allocated less than {bytes_text(quality.unseen_bound_bytes)} (95 %)"
 
 
 def stops_line(session: Session) -> str:

