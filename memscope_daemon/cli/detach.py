@@ -71,5 +71,10 @@ def _take_out(pid: int) -> int:
     from memscope_daemon.attach.session import leave
 
     say(f"no daemon has a session of process {pid}; looking for hooks left in it")
-    say(leave(pid))
+    result = leave(pid, say)
+    if result.left_in_chain:
+        say("another tool's hooks stand on top of ours: ours stay in and only pass through")
+    else:
+        say("the hooks are out" if result.had_hooks else "the library is mapped, its hooks were out already")
+    say("there is no report: the session's daemon is gone")
     return int(ExitCode.DONE)
