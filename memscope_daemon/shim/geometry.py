@@ -80,7 +80,7 @@ def geometry_for(sampling: SamplingConfig) -> Geometry:
 def lay_out(capacities: Capacities) -> Geometry:
     """One part behind the other, each on a page boundary, the header first."""
     record_bytes = ctypes.sizeof(layout.Record)
-    live_bytes = ctypes.sizeof(layout.Live)
+    live_bytes = layout.LIVE_BYTES
     slot_bytes = ctypes.sizeof(layout.Slot)
     row = _Row(_pages(ctypes.sizeof(layout.Session)))
     return Geometry(

@@ -295,7 +295,13 @@ class Live(ctypes.Structure):
         ("domain", _u8),
         ("is_code", _u8),
         ("sampling", _u32),
+        ("next_free", _u32),
+        ("far", _u32),
     )
+
+
+#: Bytes that each unit of a live table's capacity takes: two 32-bit index slots and an entry.
+LIVE_BYTES = ctypes.sizeof(Live) + 8
 
 
 class Slot(ctypes.Structure):

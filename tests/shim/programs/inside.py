@@ -53,8 +53,8 @@ class Shim:
         head.events_offset = self._part(events, 64)
         head.raw_offset = self._part(events, 64)
         head.meta_offset = self._part(meta, 1)
-        head.live_offset = self._part(live, ctypes.sizeof(layout.Live))
-        head.raw_live_offset = self._part(live, ctypes.sizeof(layout.Live))
+        head.live_offset = self._part(live, layout.LIVE_BYTES)
+        head.raw_live_offset = self._part(live, layout.LIVE_BYTES)
         head.stacks_offset = self._part(1 << 14, 16)
         head.codes_offset = self._part(1 << 14, 16)
         head.total_bytes = (self._end + 4095) & ~4095

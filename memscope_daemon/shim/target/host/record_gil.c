@@ -137,7 +137,9 @@ void ms_gil_put_back(const ms_taken *old)
     struct ms_live *entry = ms_active ? ms_live_insert(&ms_shared.live, old->address, false, &stale) : NULL;
     if (!entry)
         return;
+    uint32_t far = entry->far;
     *entry = *old;
+    entry->far = far;
     ms_filter_add(&ms_gil.filter, (uintptr_t)old->address);
     ms_gil.blocks++;
 }

@@ -215,7 +215,9 @@ void ms_raw_put_back(const ms_taken *old)
         bool stale;
         struct ms_live *entry = ms_live_insert(&ms_shared.raw_live, old->address, false, &stale);
         if (entry) {
+            uint32_t far = entry->far;
             *entry = *old;
+            entry->far = far;
             ms_filter_add(&ms_raw.filter, (uintptr_t)old->address);
             ms_raw.blocks++;
         }

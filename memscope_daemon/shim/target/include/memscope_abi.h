@@ -240,7 +240,7 @@ struct ms_session {
     uint64_t raw_capacity;
     uint64_t meta_offset; /* metadata bytes, meta_capacity of them */
     uint64_t meta_capacity;
-    uint64_t live_offset; /* struct ms_live[live_capacity], private to the shim */
+    uint64_t live_offset; /* live_capacity * MS_LIVE_BYTES, private to the shim */
     uint64_t live_capacity;
     uint64_t raw_live_offset;
     uint64_t raw_live_capacity;
@@ -265,7 +265,9 @@ _Static_assert(offsetof(struct ms_session, events) == 320, "layout.py");
 _Static_assert(offsetof(struct ms_session, losses) == 704, "layout.py");
 _Static_assert(sizeof(struct ms_session) == 1152, "layout.py");
 
-/* An entry of a live table (open addressing; address 0 = never used, 1 = was used). */
+/* A live table of capacity N takes N * MS_LIVE_BYTES: first its index (MS_LIVE_SLOTS 32-bit slots per
+ * entry), then N entries. Private to the shim. */
+#define MS_LIVE_SLOTS 2u
 struct ms_live {
     uint64_t address;
     uint64_t id;
@@ -277,8 +279,11 @@ struct ms_live {
     uint8_t domain;
     uint8_t is_code; /* 1: not a block of the program's we report, but a code object we know by id */
     uint32_t sampling;
+    uint32_t next_free;
+    uint32_t far;
 };
-_Static_assert(sizeof(struct ms_live) == 48, "layout.py");
+_Static_assert(sizeof(struct ms_live) == 56, "layout.py");
+#define MS_LIVE_BYTES (sizeof(struct ms_live) + 4 * MS_LIVE_SLOTS)
 
 struct ms_slot {
     uint64_t key; /* 0 = free */

@@ -1,76 +1,145 @@
 #include "pure/live.h"
 
-/* A probe longer than this ends as "full" (on insert) or "not there". With at most 7/8 of the slots used
- * such a run is rare; without the bound a damaged table could loop. */
-enum { PROBE_MAX = 512 };
+enum { RUN_MAX = 255, SLOT_NUMBER = 0xffffff };
 
-void ms_live_init(struct ms_live_table *table, struct ms_live *slot, uint64_t capacity)
+void ms_live_init(struct ms_live_table *table, void *memory, uint64_t capacity)
 {
-    table->slot = slot;
-    table->mask = capacity - 1;
-    table->used = 0;
-    table->blocks_max = capacity - capacity / 8;
+    table->index = memory;
+    table->pool = (struct ms_live *)(table->index + MS_LIVE_SLOTS * capacity);
+    table->mask = MS_LIVE_SLOTS * capacity - 1;
+    table->capacity = (uint32_t)capacity;
+    table->fresh = table->free_first = table->used = table->far = 0;
+    table->blocks_max = (uint32_t)(capacity - capacity / 8);
 }
 
-static uint64_t home(const struct ms_live_table *table, uint64_t address)
+/* 4 KiB of addresses lie in 256 slots side by side. */
+static uint64_t near_home(const struct ms_live_table *table, uint64_t address)
 {
-    uint64_t scattered = (address >> 8) * 0x9e3779b97f4a7c15ull >> 28;
-    return (scattered * 16 + ((address >> 4) & 15)) & table->mask;
+    uint64_t scattered = (address >> 12) * 0x9e3779b97f4a7c15ull >> 28;
+    return (scattered * 256 + ((address >> 4) & 255)) & table->mask;
 }
 
-struct ms_live *ms_live_find(struct ms_live_table *table, uint64_t address)
+/* For the block whose run near its home is too long: anywhere. */
+static uint64_t far_home(const struct ms_live_table *table, uint64_t address)
 {
-    uint64_t i = home(table, address);
-    for (int probe = 0; probe < PROBE_MAX; probe++) {
-        struct ms_live *entry = &table->slot[i];
-        if (entry->address == address)
-            return address ? entry : NULL;
-        if (entry->address == 0)
-            return NULL;
-        i = (i + 1) & table->mask;
+    return ((address >> 4) * 0xd6e8feb86659fd93ull >> 24) & table->mask;
+}
+
+/* The slot that holds `address`, or the free slot that ends the run from `home`; neither: mask + 1. */
+static uint64_t slot_in_run(const struct ms_live_table *table, uint64_t address, uint64_t home)
+{
+    for (uint64_t run = 0; run < RUN_MAX; run++) {
+        uint64_t i = (home + run) & table->mask;
+        uint32_t slot = table->index[i];
+        if (!slot)
+            return i;
+        if (slot >> 24 == (home & 0xff) && table->pool[(slot & SLOT_NUMBER) - 1].address == address)
+            return i;
     }
-    return NULL;
+    return table->mask + 1;
+}
+
+static bool holds(const struct ms_live_table *table, uint64_t i)
+{
+    return i <= table->mask && table->index[i];
+}
+
+/* The slot that holds `address`; mask + 1: there is none. */
+static uint64_t slot_of(const struct ms_live_table *table, uint64_t address)
+{
+    uint64_t i = slot_in_run(table, address, near_home(table, address));
+    if (!holds(table, i) && table->far)
+        i = slot_in_run(table, address, far_home(table, address));
+    return holds(table, i) ? i : table->mask + 1;
+}
+
+static struct ms_live *entry_at(const struct ms_live_table *table, uint64_t i)
+{
+    return &table->pool[(table->index[i] & SLOT_NUMBER) - 1];
+}
+
+struct ms_live *ms_live_find(const struct ms_live_table *table, uint64_t address)
+{
+    uint64_t i = slot_of(table, address);
+    return i <= table->mask ? entry_at(table, i) : NULL;
+}
+
+static uint32_t take_from_pool(struct ms_live_table *table)
+{
+    uint32_t number = table->free_first;
+    if (number)
+        table->free_first = table->pool[number - 1].next_free;
+    else if (table->fresh < table->capacity)
+        number = ++table->fresh;
+    return number;
+}
+
+static struct ms_live *put(struct ms_live_table *table, uint64_t i, uint64_t home, uint64_t address)
+{
+    uint32_t number = take_from_pool(table);
+    if (!number)
+        return NULL;
+    table->index[i] = (uint32_t)(home & 0xff) << 24 | number;
+    table->used++;
+    struct ms_live *entry = &table->pool[number - 1];
+    entry->address = address;
+    entry->far = 0;
+    return entry;
+}
+
+static struct ms_live *put_far(struct ms_live_table *table, uint64_t address)
+{
+    uint64_t home = far_home(table, address);
+    uint64_t i = slot_in_run(table, address, home);
+    struct ms_live *entry = i <= table->mask ? put(table, i, home, address) : NULL;
+    if (entry) {
+        entry->far = 1;
+        table->far++;
+    }
+    return entry;
 }
 
 struct ms_live *ms_live_insert(struct ms_live_table *table, uint64_t address, bool is_code, bool *stale)
 {
-    *stale = false;
-    if (table->used >= (is_code ? table->mask : table->blocks_max) || address == 0)
+    uint64_t home = near_home(table, address);
+    uint64_t i = slot_in_run(table, address, home);
+    struct ms_live *old = holds(table, i) ? entry_at(table, i) : table->far ? ms_live_find(table, address) : NULL;
+    *stale = old != NULL;
+    if (old)
+        return old;
+    if (table->used >= (is_code ? table->capacity : table->blocks_max))
         return NULL;
-    uint64_t i = home(table, address);
-    for (int probe = 0; probe < PROBE_MAX; probe++) {
-        struct ms_live *entry = &table->slot[i];
-        if (entry->address == address) {
-            *stale = true;
-            return entry;
-        }
-        if (entry->address == 0) {
-            entry->address = address;
-            table->used++;
-            return entry;
-        }
-        i = (i + 1) & table->mask;
-    }
-    return NULL;
+    return i <= table->mask ? put(table, i, home, address) : put_far(table, address);
 }
 
-/* Every entry behind the hole that could have lain in it moves up, until a free slot ends the run. */
-void ms_live_remove(struct ms_live_table *table, struct ms_live *entry)
+/* Every slot behind the hole that could have lain in it moves up, until a free slot ends the run. */
+static void close_hole(struct ms_live_table *table, uint64_t hole)
 {
-    uint64_t hole = (uint64_t)(entry - table->slot);
     uint64_t i = hole;
     for (uint64_t step = 0; step < table->mask; step++) {
         i = (i + 1) & table->mask;
-        struct ms_live *next = &table->slot[i];
-        if (next->address == 0)
+        uint32_t slot = table->index[i];
+        if (!slot)
             break;
-        uint64_t distance_from_home = (i - home(table, next->address)) & table->mask;
-        uint64_t distance_from_hole = (i - hole) & table->mask;
-        if (distance_from_home >= distance_from_hole) {
-            table->slot[hole] = *next;
+        uint64_t from_home = (i - (slot >> 24)) & 0xff;
+        if (from_home >= ((i - hole) & table->mask)) {
+            table->index[hole] = slot;
             hole = i;
         }
     }
-    table->slot[hole].address = 0;
+    table->index[hole] = 0;
+}
+
+void ms_live_remove(struct ms_live_table *table, struct ms_live *entry)
+{
+    uint64_t i = slot_of(table, entry->address);
+    if (i > table->mask)
+        return;
+    uint32_t number = table->index[i] & SLOT_NUMBER;
+    close_hole(table, i);
+    table->far -= entry->far;
+    entry->address = 0;
+    entry->next_free = table->free_first;
+    table->free_first = number;
     table->used--;
 }

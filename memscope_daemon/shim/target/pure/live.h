@@ -1,9 +1,17 @@
 /* live.h: the sampled blocks that have not been freed yet.
  *
- * Open addressing with linear probing and deletion by shifting back, so that there are no tombstones and
- * a look-up never gets longer with age. Within 256 bytes neighbours keep their neighbourhood (an allocator
- * reuses near memory, and so do we); beyond, addresses are scattered, or two full arenas a multiple of the
- * table's size apart would lie on one another in one endless run. The table is sized at attach and never grows; full means "not taken", and the caller counts it.
+ * Two parts. The *pool* holds the entries; it is handed out last-in-first-out, so that a program that
+ * allocates and frees keeps using the same few entries, which stay in the first-level cache. The *index*
+ * finds them: open addressing over 32-bit slots, in which the near memory of the program stays near (an
+ * allocator reuses near memory, and cache and TLB are what a table of a million entries costs), while
+ * pages are scattered.
+ *
+ * A slot is (home & 0xff) << 24 | entry number + 1. With the low byte of an entry's home slot beside it,
+ * both a look-up and a deletion by shifting back (no tombstones: a look-up never gets longer with age) pass
+ * the neighbours without touching their entries. It bounds a run to 255 slots. Where two dense pages lie
+ * on one another a run may get longer: such a block goes to its *far* home, anywhere in the index, and only
+ * while there are such blocks is a second place looked at. What finds no place there either, or the pool
+ * full, is not taken, and the caller counts it.
  *
  * Owned by whoever holds the lock of its domain: the GIL (OBJ, MEM) or the RAW lock.
  */
@@ -16,23 +24,28 @@
 #include <stdint.h>
 
 struct ms_live_table {
-    struct ms_live *slot;
-    uint64_t mask;
-    uint64_t used;
-    uint64_t blocks_max; /* entries that blocks may take; the rest is kept for code objects */
+    uint32_t *index;      /* MS_LIVE_SLOTS per entry */
+    struct ms_live *pool; /* numbered from 0 */
+    uint64_t mask;        /* of the index */
+    uint32_t capacity;
+    uint32_t fresh;      /* entries from here on were never used */
+    uint32_t free_first; /* number + 1 of the entry given back last; 0 = none */
+    uint32_t used;
+    uint32_t far;        /* of these, entries at their far home */
+    uint32_t blocks_max; /* entries that blocks may take; the rest is kept for code objects */
 };
 
-/* `capacity` is a power of two; the memory is zero. */
-void ms_live_init(struct ms_live_table *table, struct ms_live *slot, uint64_t capacity);
+/* `memory`: MS_LIVE_BYTES * capacity bytes of zeros; `capacity` is a power of two, at most 2^23. */
+void ms_live_init(struct ms_live_table *table, void *memory, uint64_t capacity);
 
 /* The entry of `address`, or NULL. */
-struct ms_live *ms_live_find(struct ms_live_table *table, uint64_t address);
+struct ms_live *ms_live_find(const struct ms_live_table *table, uint64_t address);
 
-/* Room for a new entry of `address` (its address is set, all else is the caller's), or NULL when full.
- * An entry that is still there for the same address is handed back with *stale set: its end was missed. */
+/* A new entry for `address` (its address is set, all else is the caller's), or NULL when full. An entry
+ * that is still there for the same address is handed back with *stale set: its end was missed. */
 struct ms_live *ms_live_insert(struct ms_live_table *table, uint64_t address, bool is_code, bool *stale);
 
-/* Takes `entry` out; pointers into the table are void afterwards. */
+/* Takes `entry` out; it may be handed out again at once. */
 void ms_live_remove(struct ms_live_table *table, struct ms_live *entry);
 
 #endif
