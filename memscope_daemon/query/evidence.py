@@ -19,6 +19,8 @@ from memscope_daemon.model.sums import Sums
 from memscope_daemon.store.questions import KeyedSums
 from memscope_daemon.timeline.live import Balance, Peak
 
+NOT_MEASURED = Resident()
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Evidence:
@@ -39,7 +41,7 @@ class Evidence:
     event_count: int
     unresolved_count: int
     largest_bytes: int
-    resident: Resident = Resident()
+    resident: Resident = NOT_MEASURED
     names: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
 

@@ -12,8 +12,16 @@ import math
 from pathlib import Path
 from typing import Any
 
-from memscope_daemon.model.report import DomainFigures, Estimate, Figures, Quality, Report, Site,
-ThreadFigures from memscope_daemon.model.session import AttachFigures, SessionInfo
+from memscope_daemon.model.report import (
+    DomainFigures,
+    Estimate,
+    Figures,
+    Quality,
+    Report,
+    Site,
+    ThreadFigures,
+)
+from memscope_daemon.model.session import AttachFigures, SessionInfo
 
 SCHEMA_ID = "urn:memscope:report:1"
 SCHEMA_VERSION = 1

@@ -1,0 +1,73 @@
+"""A thread that owns things: whoever wants something done with them hands the work over and waits."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from memscope_daemon.errors import SystemFailure
+
+Result = TypeVar("Result")
+Work = tuple[Callable[[], Any], "Future[Any]"]
+
+
+class Actor:
+    """Runs what it is handed, one piece after the other, in a thread of its own.
+
+    ``idle`` runs in that thread after at most ``idle_s`` without work, and whenever that long has passed. It
+    must not raise.
+    """
+
+    def __init__(self, name: str, idle: Callable[[], None], idle_s: float) -> None:
+        self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._idle, self._idle_s = idle, idle_s
+        self._lock = threading.Lock()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def call(self, work: Callable[[], Result]) -> Result:
+        """Runs ``work`` there, and hands over its result or its exception.
+
+        :raises SystemFailure: code ``daemon.stopping``; the thread has ended.
+        """
+        future: Future[Result] = Future()
+        with self._lock:
+            if self._stopping:
+                raise SystemFailure("daemon.stopping", "the daemon is about to end", "start another one")
+            self._work.put((work, future))
+        return future.result()
+
+    def stop(self) -> None:
+        """Ends the thread when all work handed over so far is done."""
+        with self._lock:
+            if not self._stopping:
+                self._stopping = True
+                self._work.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            work: Work | None = None
+            try:
+                work = self._work.get(timeout=self._idle_s)
+            except queue.Empty:
+                self._idle()
+                continue
+            if work is None:
+                return
+            self._do(*work)
+
+    @staticmethod
+    def _do(work: Callable[[], Any], future: Future[Any]) -> None:
+        try:
+            result = work()
+        except BaseException as error:  # it belongs to whoever asked
+            with contextlib.suppress(Exception):
+                future.set_exception(error)
+        else:
+            future.set_result(result)

@@ -1,0 +1,123 @@
+"""Starts, changes and ends sessions. What is done stands in :class:`Operations`, which ``app`` provides."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import grpc
+
+from memscope_daemon import __version__
+from memscope_daemon._pb import control_service_pb2 as pb
+from memscope_daemon._pb import control_service_pb2_grpc as services
+from memscope_daemon.errors import InternalError, MemscopeError
+from memscope_daemon.model.sampling import SamplingConfig
+from memscope_daemon.model.session import SessionInfo, SessionState
+from memscope_daemon.server import messages
+from memscope_daemon.server.ingest_service import PROTOCOL_VERSION
+from memscope_daemon.server.sessions import SessionBook, not_found
+from memscope_daemon.server.status import abort, answering
+
+
+class Operations(Protocol):
+    """Everything raises MemscopeError. Called from many threads."""
+
+    def attach(self, attempt: Attempt) -> SessionInfo:
+        """Returns when tracking is active."""
+
+    def detach(self, session_id: str) -> SessionInfo:
+        """Returns when the hooks are out and the last event is stored."""
+
+    def set_sampling(self, session_id: str, sampling: SamplingConfig) -> SessionInfo:
+        """Changes the setting from now on."""
+
+
+class Attempt:
+    """One attach under way: what is wanted, and the way to tell of progress and of its being given up."""
+
+    def __init__(self, pid: int, sampling: SamplingConfig, progress: Callable[[str], None]) -> None:
+        self.pid, self.sampling, self.progress = pid, sampling, progress
+        self._lock = threading.Lock()
+        self._given_up = False
+        self._cancel: Callable[[], None] | None = None
+
+    def on_give_up(self, cancel: Callable[[], None] | None) -> None:
+        """``cancel`` is called when the caller gives up, at once if it has; None: it is too late now."""
+        with self._lock:
+            self._cancel = cancel
+            if not self._given_up or cancel is None:
+                return
+        cancel()
+
+    def give_up(self) -> None:
+        """The caller is gone."""
+        with self._lock:
+            self._given_up = True
+            cancel = self._cancel
+        if cancel is not None:
+            cancel()
+
+
+class ControlService(services.ControlServicer):  # type: ignore[misc,unused-ignore]
+    def __init__(self, book: SessionBook, operations: Operations) -> None:
+        self._book = book
+        self._operations = operations
+
+    def GetVersion(  # noqa: N802 (gRPC's name)
+        self, request: Any, context: grpc.ServicerContext
+    ) -> pb.GetVersionResponse:
+        return pb.GetVersionResponse(version=__version__, protocol_version=PROTOCOL_VERSION, pid=os.getpid())
+
+    def Attach(  # noqa: N802 (gRPC's name)
+        self, request: Any, context: grpc.ServicerContext
+    ) -> Iterator[pb.AttachResponse]:
+        with answering(context):
+            sampling = messages.sampling_from(request.sampling)
+        said: queue.SimpleQueue[str | SessionInfo | MemscopeError] = queue.SimpleQueue()
+        attempt = Attempt(request.pid, sampling, said.put)
+        context.add_callback(attempt.give_up)
+        threading.Thread(target=self._attach, args=(attempt, said), name="attach", daemon=True).start()
+        while isinstance(item := said.get(), str):
+            yield pb.AttachResponse(progress=item)
+        if isinstance(item, MemscopeError):
+            abort(context, item)
+        yield pb.AttachResponse(session=messages.session_to(item))
+
+    def Detach(  # noqa: N802 (gRPC's name)
+        self, request: Any, context: grpc.ServicerContext
+    ) -> pb.DetachResponse:
+        with answering(context):
+            session_id = request.session_id or self._on_pid(request.pid)
+            return pb.DetachResponse(session=messages.session_to(self._operations.detach(session_id)))
+
+    def SetSampling(  # noqa: N802 (gRPC's name)
+        self, request: Any, context: grpc.ServicerContext
+    ) -> pb.SetSamplingResponse:
+        with answering(context):
+            sampling = messages.sampling_from(request.sampling)
+            info = self._operations.set_sampling(request.session_id, sampling)
+            return pb.SetSamplingResponse(session=messages.session_to(info))
+
+    def ListSessions(  # noqa: N802 (gRPC's name)
+        self, request: Any, context: grpc.ServicerContext
+    ) -> pb.ListSessionsResponse:
+        infos = [entry.info for entry in self._book.entries()]
+        wanted = [one for one in infos if request.include_ended or one.state is not SessionState.ENDED]
+        return pb.ListSessionsResponse(sessions=[messages.session_to(one) for one in wanted])
+
+    def _attach(self, attempt: Attempt, said: queue.SimpleQueue[str | SessionInfo | MemscopeError]) -> None:
+        try:
+            said.put(self._operations.attach(attempt))
+        except MemscopeError as error:
+            said.put(error)
+        except Exception as error:  # somebody waits for an answer, whatever it is
+            said.put(InternalError("daemon.bug", f"the attach failed: {error!r}", "report this as a bug"))
+
+    def _on_pid(self, pid: int) -> str:
+        entry = self._book.active_on(pid)
+        if entry is None:
+            raise not_found(f"on process {pid}")
+        return entry.info.session_id

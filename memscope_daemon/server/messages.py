@@ -1,0 +1,185 @@
+"""Values to messages and back."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+from memscope_daemon._pb import events_pb2, report_pb2, session_pb2
+from memscope_daemon.errors import ConfigurationError
+from memscope_daemon.model.dictionary import LossRow
+from memscope_daemon.model.report import (
+    DomainFigures,
+    Estimate,
+    Figures,
+    Quality,
+    Report,
+    Site,
+    ThreadFigures,
+)
+from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
+from memscope_daemon.model.session import AttachFigures, SessionInfo, Target
+
+
+def sampling_from(message: Any) -> SamplingConfig:
+    """:raises ConfigurationError: the mode is not known. Values are not checked here."""
+    try:
+        mode = SamplingMode(message.mode)
+    except ValueError:
+        raise ConfigurationError(
+            "config.bad-mode", f"sampling mode {message.mode} is not known", "use bytes or rate"
+        ) from None
+    seed = message.seed if message.seed_given or message.seed else None
+    return SamplingConfig(mode, message.value, message.stacks, message.depth, seed, message.preset)
+
+
+def sampling_to(config: SamplingConfig) -> session_pb2.SamplingConfig:
+    return session_pb2.SamplingConfig(
+        mode=_enum(config.mode),
+        value=config.value,
+        stacks=config.stacks,
+        depth=config.depth,
+        seed=config.seed or 0,
+        seed_given=config.seed is not None,
+        preset=config.preset,
+    )
+
+
+def target_from(message: Any) -> Target:
+    return Target(
+        message.pid, message.start_time_ticks, message.program, message.python_version, message.host
+    )
+
+
+def session_to(info: SessionInfo) -> session_pb2.Session:
+    target = info.target
+    return session_pb2.Session(
+        session_id=info.session_id,
+        target=session_pb2.Target(
+            pid=target.pid,
+            start_time_ticks=target.start_time_ticks,
+            program=target.program,
+            python_version=target.python_version,
+            host=target.host,
+        ),
+        state=_enum(info.state),
+        end_reason=_enum(info.end_reason),
+        end_detail=info.end_detail,
+        started_unix_ns=info.started_unix_ns,
+        duration_ns=info.duration_ns,
+        sampling=sampling_to(info.sampling),
+        attach=_attach(info.attach),
+        detach=_attach(info.detach),
+        store_path=info.store_path,
+    )
+
+
+def report_to(report: Report) -> report_pb2.Report:
+    return report_pb2.Report(
+        session=session_to(report.session),
+        figures=figures_to(report.figures),
+        sites=[site_to(site) for site in report.sites],
+        threads=[_thread(thread) for thread in report.threads],
+        domains=[_domain(domain) for domain in report.domains],
+        quality=quality_to(report.quality),
+    )
+
+
+def figures_to(figures: Figures) -> report_pb2.Figures:
+    return report_pb2.Figures(
+        time_ns=figures.time_ns,
+        allocated_bytes=_estimate(figures.allocated_bytes),
+        allocated_count=_estimate(figures.allocated_count),
+        freed_bytes=_estimate(figures.freed_bytes),
+        freed_count=_estimate(figures.freed_count),
+        live_bytes=_estimate(figures.live_bytes),
+        live_count=_estimate(figures.live_count),
+        peak_bytes=_estimate(figures.peak_bytes),
+        peak_time_ns=figures.peak_time_ns,
+    )
+
+
+def site_to(site: Site) -> report_pb2.Site:
+    return report_pb2.Site(
+        function=site.function,
+        file=site.file,
+        line=site.line,
+        live_bytes=_estimate(site.live_bytes),
+        live_count=_estimate(site.live_count),
+        allocated_bytes=_estimate(site.allocated_bytes),
+        allocated_count=_estimate(site.allocated_count),
+        freed_bytes=_estimate(site.freed_bytes),
+        freed_count=_estimate(site.freed_count),
+        peak_bytes=_estimate(site.peak_bytes),
+    )
+
+
+def quality_to(quality: Quality) -> report_pb2.Quality:
+    return report_pb2.Quality(
+        grade=quality.grade,
+        drop_rate=quality.drop_rate,
+        recorded_count=quality.recorded_count,
+        lost_count=quality.lost_count,
+        losses=[_loss(loss) for loss in quality.losses],
+        unseen_bound_bytes=quality.unseen_bound_bytes,
+        unresolved_count=quality.unresolved_count,
+    )
+
+
+def _enum(value: enum.IntEnum) -> Any:
+    """Numbers are those of the wire; the stubs want types of their own."""
+    return int(value)
+
+
+def _estimate(estimate: Estimate) -> report_pb2.Estimate:
+    return report_pb2.Estimate(
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        sample_count=estimate.sample_count,
+        exact=estimate.exact,
+    )
+
+
+def _attach(figures: AttachFigures) -> session_pb2.AttachFigures:
+    stops = [
+        session_pb2.TargetStop(
+            purpose=stop.purpose, duration_ns=stop.duration_ns, interrupted_call=stop.interrupted_call
+        )
+        for stop in figures.stops
+    ]
+    return session_pb2.AttachFigures(
+        route=figures.route,
+        stops=stops,
+        total_ns=figures.total_ns,
+        waited_for_gil_ns=figures.waited_for_gil_ns,
+    )
+
+
+def _thread(thread: ThreadFigures) -> report_pb2.ThreadFigures:
+    return report_pb2.ThreadFigures(
+        thread_id=thread.thread_id,
+        native_id=thread.native_id,
+        name=thread.name,
+        allocated_bytes=_estimate(thread.allocated_bytes),
+        allocated_count=_estimate(thread.allocated_count),
+        live_bytes=_estimate(thread.live_bytes),
+    )
+
+
+def _domain(domain: DomainFigures) -> report_pb2.DomainFigures:
+    return report_pb2.DomainFigures(
+        domain=_enum(domain.domain),
+        allocated_bytes=_estimate(domain.allocated_bytes),
+        allocated_count=_estimate(domain.allocated_count),
+        live_bytes=_estimate(domain.live_bytes),
+    )
+
+
+def _loss(loss: LossRow) -> events_pb2.Loss:
+    return events_pb2.Loss(
+        cause=loss.cause,
+        record_count=loss.record_count,
+        weighted_count=loss.weighted_count,
+        weighted_bytes=loss.weighted_bytes,
+    )

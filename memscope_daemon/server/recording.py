@@ -1,0 +1,216 @@
+"""One session's way from batches to stored events and figures: ingest, live state and store, in one thread.
+
+A batch is decoded, added to the live state and put on a pile; the pile is committed at least each second (in
+fact each :data:`COMMIT_AGE_NS`), or when it is high. What is not stored is not acknowledged. When the store
+refuses (a full disk) the pile is kept and tried again, and new batches wait at its bound.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from memscope_daemon import clock
+from memscope_daemon.errors import SystemFailure
+from memscope_daemon.ingest import columns as wire_columns
+from memscope_daemon.ingest import dictionary as wire_dictionary
+from memscope_daemon.ingest.numbering import BatchNumbers, Verdict
+from memscope_daemon.metadata.tables import Tables
+from memscope_daemon.model.columns import Columns, Flags
+from memscope_daemon.model.dictionary import DictionaryRows, LossRow
+from memscope_daemon.model.report import Resident
+from memscope_daemon.model.sampling import SamplingMode
+from memscope_daemon.model.session import SessionInfo
+from memscope_daemon.query.evidence import Evidence, balance
+from memscope_daemon.store import questions
+from memscope_daemon.store.capture import Capture
+from memscope_daemon.store.questions import Key, Subset
+from memscope_daemon.timeline.live import Balance, LiveState
+
+COMMIT_AGE_NS = 250_000_000
+COMMIT_ROWS = 1 << 18
+PILE_ROWS_MAX = 1 << 20
+GAP_CAUSE = "batch_gap"
+
+
+@dataclasses.dataclass(slots=True)
+class _Pile:
+    """What has been taken and is not stored yet."""
+
+    columns: list[Columns] = dataclasses.field(default_factory=list)
+    rows: list[DictionaryRows] = dataclasses.field(default_factory=list)
+    row_count: int = 0
+    since_ns: int = 0  # 0: nothing waits
+
+
+class Recording:
+    """Belongs to one thread. ``stored_batch``: the last batch that is stored, with all before it."""
+
+    def __init__(self, path: Path, first_mode: SamplingMode) -> None:
+        """Opens the file; what is in it already is read back.
+
+        :raises SystemFailure: it cannot be opened or read.
+        """
+        self._first_mode = first_mode
+        self._capture = Capture.open(path)
+        self._tables = Tables(first_mode)
+        self._live = LiveState()
+        self._losses: dict[str, LossRow] = {}
+        self._pile = _Pile()
+        self._time_ns = 0
+        self._shipped_count = 0
+        meta = self._capture.meta()
+        self.stored_batch = int(meta.get("last_batch", "0"))
+        self._numbers = BatchNumbers(self.stored_batch)
+        self._replay(meta)
+
+    @property
+    def has_room(self) -> bool:
+        """False while the store refuses and enough is waiting."""
+        return self._pile.row_count < PILE_ROWS_MAX
+
+    @property
+    def time_ns(self) -> int:
+        """Session time of the latest batch."""
+        return self._time_ns
+
+    @property
+    def tables(self) -> Tables:
+        return self._tables
+
+    def take(self, batch: Any) -> None:
+        """Takes one ``Batch`` message; a duplicate is dropped.
+
+        :raises MemoryOperationError: it makes no sense; nothing of it was taken.
+        """
+        verdict = self._numbers.judge(batch.batch_number)
+        if verdict is Verdict.DUPLICATE:
+            return
+        rows = wire_dictionary.decode(batch.dictionary, self._tables)
+        columns = wire_columns.decode(batch.events)
+        losses = [LossRow(m.cause, m.record_count, m.weighted_count, m.weighted_bytes) for m in batch.losses]
+        if verdict is Verdict.AFTER_GAP:
+            self._note_gap(batch, columns.count)
+        self._tables.add(rows)
+        columns = wire_columns.resolve(columns, self._tables.stack_limit, self._tables.thread_limit)
+        self._live.add(columns, self._by_bytes(columns))
+        self._losses.update((loss.cause, loss) for loss in losses)
+        self._numbers.take(batch.batch_number)
+        self._time_ns = max(self._time_ns, batch.time_ns, self._live.time_ns)
+        self._shipped_count += columns.count
+        self._put(columns, rows)
+
+    def commit_if_due(self) -> bool:
+        """Commits a pile that is old or high; True: something was stored.
+
+        :raises SystemFailure: the store refused; the pile is kept.
+        """
+        pile = self._pile
+        due = pile.since_ns and clock.monotonic_ns() - pile.since_ns >= COMMIT_AGE_NS
+        return self.commit() if due or pile.row_count >= COMMIT_ROWS else False
+
+    def commit(self) -> bool:
+        """Stores what waits; True: there was something.
+
+        :raises SystemFailure: the store refused; the pile is kept.
+        """
+        pile = self._pile
+        if not pile.since_ns:
+            return False
+        meta = {"last_batch": str(self._numbers.last), "time_ns": str(self._time_ns)}
+        try:
+            self._capture.append(pile.columns, pile.rows, self._losses.values(), meta)
+        except SystemFailure:
+            pile.since_ns = clock.monotonic_ns()  # not again at once
+            raise
+        self._pile = _Pile()
+        self.stored_batch = self._numbers.last
+        return True
+
+    def note(self, meta: dict[str, str]) -> None:
+        """Stores texts by name: what the session is, how it ended."""
+        self._capture.append((), (), (), meta)
+
+    def live_evidence(self, session: SessionInfo, resident: Resident, names: dict[int, str]) -> Evidence:
+        """From the live state: quick; intervals of live figures can be a little too wide."""
+        live = self._live
+        return self._evidence(session, resident, names, live.by_stack, live.by_thread, live.by_domain)
+
+    def exact_evidence(self, session: SessionInfo, resident: Resident, names: dict[int, str]) -> Evidence:
+        """From the stored events, all of them.
+
+        :raises SystemFailure: the store refused.
+        """
+        self.commit()
+        by = [self._balance(key) for key in (Key.STACK, Key.THREAD, Key.DOMAIN)]
+        return self._evidence(session, resident, names, *by)
+
+    def close(self) -> None:
+        """Commits what waits, if the store takes it, and closes the file."""
+        try:
+            self.commit()
+        finally:
+            self._capture.close()
+
+    def _balance(self, key: Key) -> Balance:
+        parts = (
+            questions.sums_by(self._capture, key, subset, self._first_mode)
+            for subset in (Subset.ALLOCATED, Subset.FREED, Subset.LIVE)
+        )
+        return balance(*parts)
+
+    def _evidence(
+        self,
+        session: SessionInfo,
+        resident: Resident,
+        names: dict[int, str],
+        stacks: Balance,
+        threads: Balance,
+        domains: Balance,
+    ) -> Evidence:
+        live = self._live
+        return Evidence(
+            session,
+            self._tables,
+            stacks,
+            threads,
+            domains,
+            live.peak,
+            tuple(self._losses[cause] for cause in sorted(self._losses)),
+            self._time_ns,
+            live.event_count,
+            live.unresolved_count,
+            live.largest_bytes,
+            resident,
+            names,
+        )
+
+    def _put(self, columns: Columns, rows: DictionaryRows) -> None:
+        pile = self._pile
+        pile.columns.append(columns)
+        pile.rows.append(rows)
+        pile.row_count += columns.count
+        pile.since_ns = pile.since_ns or clock.monotonic_ns()
+
+    def _note_gap(self, batch: Any, event_count: int) -> None:
+        """Batches that never came: their events are counted as lost, of unknown size."""
+        missing = max(batch.shipped_count - self._shipped_count - event_count, 0)
+        self._shipped_count += missing
+        before = self._losses.get(GAP_CAUSE, LossRow(GAP_CAUSE, 0, 0.0, 0.0))
+        self._losses[GAP_CAUSE] = dataclasses.replace(before, record_count=before.record_count + missing)
+
+    def _by_bytes(self, columns: Columns) -> Flags:
+        different, where = np.unique(columns.sampling_id, return_inverse=True)
+        modes = np.array([self._tables.by_bytes(int(number)) for number in different], dtype=np.bool_)
+        return modes[where]
+
+    def _replay(self, meta: dict[str, str]) -> None:
+        self._tables.add(questions.dictionary(self._capture))
+        self._losses = {loss.cause: loss for loss in questions.losses(self._capture)}
+        for columns in questions.replay(self._capture):
+            self._live.add(columns, self._by_bytes(columns))
+        self._shipped_count = self._live.event_count
+        self._time_ns = max(int(meta.get("time_ns", "0")), self._live.time_ns)

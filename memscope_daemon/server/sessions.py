@@ -1,0 +1,261 @@
+"""The sessions of a daemon, and what each of its threads may do with them.
+
+The book and its entries may be used from any thread; what an entry records belongs to the entry's actor.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
+from memscope_daemon.errors import AnalysisError, MemscopeError, TrackingError
+from memscope_daemon.model.report import Resident
+from memscope_daemon.model.session import EndReason, SessionInfo, SessionState
+from memscope_daemon.query.evidence import Evidence
+from memscope_daemon.server.actor import Actor
+from memscope_daemon.server.recording import Recording
+
+LOG = logging.getLogger("memscope.sessions")
+IDLE_S = 0.1
+ROOM_WAIT_S = 0.5
+
+Answer = TypeVar("Answer")
+Outgoing = queue.SimpleQueue[Any]
+
+
+class Entry:
+    """One session. Use :meth:`SessionBook.begin`."""
+
+    def __init__(self, info: SessionInfo) -> None:
+        self._lock = threading.Lock()
+        self._info = info
+        self._outgoing: Outgoing | None = None
+        self._resident = Resident()
+        self._names: dict[int, str] = {}
+        self._recording: Recording | None = None
+        self._store_error = ""
+        self.ended = threading.Event()
+        self._actor = Actor(f"session-{info.session_id}", self._tick, IDLE_S)
+
+    def open(self, path: Path) -> None:
+        """Opens the session's file.
+
+        :raises SystemFailure: it cannot be opened.
+        """
+        self._recording = self._actor.call(lambda: Recording(path, self._info.sampling.mode))
+
+    @property
+    def info(self) -> SessionInfo:
+        """The session as it stands now."""
+        with self._lock:
+            return self._info
+
+    def change(self, **fields: Any) -> SessionInfo:
+        """Replaces fields of the session's description."""
+        with self._lock:
+            self._info = dataclasses.replace(self._info, **fields)
+            return self._info
+
+    def connect(self, outgoing: Outgoing) -> int:
+        """A shipper has come: answers go to ``outgoing``. Returns the last batch that is stored.
+
+        The stream before, if it is still there, is told to end.
+        """
+        with self._lock:
+            before, self._outgoing = self._outgoing, outgoing
+        if before is not None:
+            error = TrackingError(
+                "ingest.replaced", "another stream took over this session", "none is needed"
+            )
+            before.put(error)
+        return self._actor.call(lambda: self._of_recording().stored_batch)
+
+    def disconnect(self, outgoing: Outgoing) -> None:
+        """That stream is gone."""
+        with self._lock:
+            if self._outgoing is outgoing:
+                self._outgoing = None
+
+    @property
+    def is_connected(self) -> bool:
+        with self._lock:
+            return self._outgoing is not None
+
+    def command(self, command: ingest_pb.Command) -> bool:
+        """Sends a command to the shipper; False: none is there."""
+        with self._lock:
+            outgoing = self._outgoing
+        if outgoing is None:
+            return False
+        outgoing.put(ingest_pb.IngestStreamResponse(command=command))
+        return True
+
+    def take(self, batch: Any) -> bool:
+        """Takes a batch; False: not taken, because the store refuses and enough is waiting.
+
+        :raises MemoryOperationError: the batch makes no sense.
+        """
+        return self._actor.call(lambda: self._take(batch))
+
+    def finish(self, reason: EndReason, detail: str) -> None:
+        """The last batch is in: stores everything and ends the session.
+
+        :raises SystemFailure: the store refused; the session has not ended.
+        """
+        self._actor.call(lambda: self._finish(reason, detail))
+
+    def ask(self, question: Callable[[Evidence], Answer], *, exact: bool) -> Answer:
+        """Answers ``question`` from the evidence as it stands; ``exact``: from the stored events."""
+        return self._actor.call(lambda: question(self._evidence(exact)))
+
+    def note_resident(self, now_bytes: int | None) -> None:
+        """The target's resident size was measured; the first one counts as that at the attach."""
+        if now_bytes is None:
+            return
+        with self._lock:
+            first = self._resident.at_attach_bytes
+            self._resident = Resident(now_bytes, now_bytes if first is None else first)
+
+    def note_names(self, names: dict[int, str]) -> None:
+        """Names of threads by native id; names of threads that have gone are kept."""
+        with self._lock:
+            self._names = {**self._names, **names}
+
+    def unnamed_threads(self) -> set[int]:
+        """Native ids of threads that have no name yet."""
+        with self._lock:
+            named = set(self._names)
+        tables = self._of_recording().tables
+        return self._actor.call(lambda: {row.native_id for row in tables.threads.values()} - named)
+
+    def close(self) -> None:
+        """Stores what is there and closes the file. The entry answers no more."""
+        recording = self._recording
+        try:
+            if recording is not None:
+                self._actor.call(recording.close)
+        except MemscopeError as error:
+            LOG.error("session %s: %s", self.info.session_id, error)
+        self._actor.stop()
+
+    # --- in the actor's thread -----------------------------------------------------------------------
+
+    def _of_recording(self) -> Recording:
+        if self._recording is None:
+            raise not_found(self._info.session_id)
+        return self._recording
+
+    def _take(self, batch: Any) -> bool:
+        recording = self._of_recording()
+        if not recording.has_room:
+            self._tick()
+        if not recording.has_room:
+            return False
+        recording.take(batch)
+        self.change(duration_ns=recording.time_ns)
+        self._tick()
+        return True
+
+    def _tick(self) -> None:
+        """Commits when it is time to, and tells the shipper."""
+        if self._recording is None:
+            return
+        try:
+            if self._recording.commit_if_due():
+                self._acknowledge()
+        except MemscopeError as error:
+            self._note_store_error(str(error))
+
+    def _acknowledge(self) -> None:
+        self._note_store_error("")
+        ack = ingest_pb.BatchAck(batch_number=self._of_recording().stored_batch)
+        with self._lock:
+            outgoing = self._outgoing
+        if outgoing is not None:
+            outgoing.put(ingest_pb.IngestStreamResponse(batch_ack=ack))
+
+    def _note_store_error(self, text: str) -> None:
+        if text and text != self._store_error:
+            LOG.error("session %s: events wait to be stored: %s", self.info.session_id, text)
+        if self._store_error and not text:
+            LOG.info("session %s: stored again", self.info.session_id)
+        self._store_error = text
+
+    def _finish(self, reason: EndReason, detail: str) -> None:
+        recording = self._of_recording()
+        if recording.commit():
+            self._acknowledge()
+        if not self.ended.is_set():
+            recording.note({"end_reason": reason.name.lower(), "end_detail": detail})
+            self.change(state=SessionState.ENDED, end_reason=reason, end_detail=detail)
+            self.ended.set()
+
+    def _evidence(self, exact: bool) -> Evidence:
+        recording = self._of_recording()
+        with self._lock:
+            info, resident, names = self._info, self._resident, self._names
+        gather = recording.exact_evidence if exact else recording.live_evidence
+        return gather(info, resident, names)
+
+
+def not_found(session_id: str) -> AnalysisError:
+    return AnalysisError(
+        "session.not-found",
+        f"there is no session {session_id!r}",
+        "`memscoped ps` or the sessions call list those there are",
+    )
+
+
+class SessionBook:
+    """All sessions by id, newest last."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._entries: dict[str, Entry] = {}
+
+    def begin(self, info: SessionInfo) -> Entry:
+        """The session of that id: a new one, or one that goes on.
+
+        :raises SystemFailure: its file cannot be opened.
+        """
+        with self._lock:
+            if info.session_id in self._entries:
+                return self._entries[info.session_id]
+            path = self._folder / f"{info.session_id}.duckdb"
+            entry = Entry(dataclasses.replace(info, store_path=str(path)))
+            try:
+                entry.open(path)
+            except MemscopeError:
+                entry.close()
+                raise
+            self._entries[info.session_id] = entry
+            return entry
+
+    def get(self, session_id: str) -> Entry:
+        """:raises AnalysisError: code ``session.not-found``."""
+        with self._lock:
+            entry = self._entries.get(session_id)
+        if entry is None:
+            raise not_found(session_id)
+        return entry
+
+    def entries(self) -> list[Entry]:
+        with self._lock:
+            return list(self._entries.values())
+
+    def active_on(self, pid: int) -> Entry | None:
+        """The session on that process that has not ended."""
+        found = (one for one in self.entries() if one.info.target.pid == pid and not one.ended.is_set())
+        return next(found, None)
+
+    def close(self) -> None:
+        """Closes all entries; nothing may be asked after."""
+        for entry in self.entries():
+            entry.close()

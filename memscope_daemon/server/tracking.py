@@ -1,0 +1,273 @@
+"""What a daemon does to targets: attach, change, detach, and look after those that are tracked.
+
+An attached target is followed by a :class:`Tracking` (``attach.session.TargetSession``), which this module
+knows by its shape only. Each is used by one thread at a time: the lock beside it sees to that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
+from memscope_daemon.config import check_sampling
+from memscope_daemon.errors import AttachFailed, AttachRefused, MemscopeError, TrackingError
+from memscope_daemon.metadata.thread_names import read_thread_names
+from memscope_daemon.model.sampling import SamplingConfig
+from memscope_daemon.model.session import AttachFigures, EndReason, SessionInfo
+from memscope_daemon.monitor.process import resident_bytes
+from memscope_daemon.server import messages
+from memscope_daemon.server.control_service import Attempt
+from memscope_daemon.server.sessions import Entry, SessionBook
+
+LOG = logging.getLogger("memscope.tracking")
+HELLO_TIMEOUT_S = 15.0
+GOODBYE_TIMEOUT_S = 60.0
+SHIPPER_EXIT_TIMEOUT_S = 5.0
+NAMES_TIMEOUT_S = 1.5
+NAMES_EACH_S = 10.0
+LOOK_EACH_S = 0.5
+
+
+class Shipper(Protocol):
+    """The process beside a target that ships its events."""
+
+    @property
+    def alive(self) -> bool: ...
+    def wait(self, timeout_s: float | None = None) -> Any: ...
+    def kill(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Tracking(Protocol):
+    """One target under one attach."""
+
+    session_id: str
+    attach_figures: AttachFigures
+
+    @property
+    def shipper(self) -> Shipper: ...
+    def start(self) -> None: ...
+    def cancel(self) -> None: ...
+    def detach(self) -> AttachFigures: ...
+
+
+MakeTracking = Callable[[Attempt], Tracking]
+
+
+class _Tracked:
+    """A target of ours, and when it was last asked for the names of its threads."""
+
+    def __init__(self, tracking: Tracking) -> None:
+        self.tracking = tracking
+        self.lock = threading.Lock()
+        self.names_at = 0.0
+
+
+class Tracker:
+    """Carries out what Control asks for. Safe to use from many threads."""
+
+    def __init__(self, book: SessionBook, make: MakeTracking) -> None:
+        self._book, self._make = book, make
+        self._lock = threading.Condition()
+        self._starting: set[int] = set()
+        self._tracked: dict[str, _Tracked] = {}
+        self._began: set[str] = set()
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
+        self._watcher.start()
+
+    def began(self, entry: Entry) -> None:
+        """A shipper has said Hello."""
+        with self._lock:
+            self._began.add(entry.info.session_id)
+            self._lock.notify_all()
+
+    def attach(self, attempt: Attempt) -> SessionInfo:
+        """:raises MemscopeError: refused, failed, or already attached; the message says how the target is."""
+        check_sampling(attempt.sampling)
+        with self._claim(attempt.pid):
+            tracking = self._make(attempt)
+            attempt.on_give_up(tracking.cancel)
+            try:
+                tracking.start()
+            finally:
+                attempt.on_give_up(None)
+            return self._settle(tracking, attempt)
+
+    def detach(self, session_id: str) -> SessionInfo:
+        """:raises MemscopeError: no such session, or the hooks could not be taken out now."""
+        entry = self._book.get(session_id)
+        with self._lock:
+            tracked = self._tracked.get(session_id)
+        if tracked is None:
+            return self._detach_by_wire(entry)
+        with tracked.lock:
+            if not entry.ended.is_set():
+                self._read_names(entry, tracked, NAMES_TIMEOUT_S)
+                entry.note_resident(resident_bytes(entry.info.target.pid))
+                entry.change(detach=tracked.tracking.detach())
+            self._await_goodbye(entry, tracked)
+        self._forget(session_id, tracked)
+        return entry.info
+
+    def set_sampling(self, session_id: str, sampling: SamplingConfig) -> SessionInfo:
+        """:raises MemscopeError: no such session, one that has ended, or a value that makes no sense."""
+        check_sampling(sampling)
+        entry = self._book.get(session_id)
+        wire = messages.sampling_to(sampling)
+        command = ingest_pb.Command(set_sampling=ingest_pb.SetSampling(sampling=wire))
+        if entry.ended.is_set() or not entry.command(command):
+            raise _no_shipper(session_id)
+        return entry.change(sampling=sampling)
+
+    def stop(self) -> None:
+        """Detaches from every target. Failures are logged: the hooks go quiet by themselves."""
+        self._stopping.set()
+        self._watcher.join()
+        with self._lock:
+            sessions = list(self._tracked)
+        threads = [threading.Thread(target=self._detach_quietly, args=(one,)) for one in sessions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    # --- attaching and detaching ---------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _claim(self, pid: int) -> Any:
+        """One attach at a time, and one session at a time, for each process."""
+        with self._lock:
+            entry = self._book.active_on(pid)
+            if pid in self._starting or entry is not None or self._stopping.is_set():
+                raise _taken(pid, entry)
+            self._starting.add(pid)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._starting.discard(pid)
+
+    def _settle(self, tracking: Tracking, attempt: Attempt) -> SessionInfo:
+        """The hooks are in; the session is there when its shipper has said Hello."""
+        session_id = tracking.session_id
+        with self._lock:
+            told = self._lock.wait_for(lambda: session_id in self._began, HELLO_TIMEOUT_S)
+            self._began.discard(session_id)
+        if not told:
+            with contextlib.suppress(MemscopeError):
+                tracking.detach()
+            raise AttachFailed(
+                "attach.no-events",
+                f"process {attempt.pid} was attached to, but its shipper never came; the hooks are out again",
+                "try again; see the daemon's log",
+            )
+        entry = self._book.get(session_id)
+        with self._lock:
+            self._tracked[session_id] = _Tracked(tracking)
+        entry.note_resident(resident_bytes(attempt.pid))
+        return entry.change(attach=tracking.attach_figures)
+
+    def _detach_by_wire(self, entry: Entry) -> SessionInfo:
+        """A target that somebody else attached to: the shipper is asked over its stream."""
+        if not entry.ended.is_set():
+            if not entry.command(ingest_pb.Command(detach=ingest_pb.Detach())):
+                raise _no_shipper(entry.info.session_id)
+            if not entry.ended.wait(GOODBYE_TIMEOUT_S):
+                raise TrackingError(
+                    "session.still-active",
+                    "the target has not passed by to take the hooks out",
+                    "detach where it was attached: memscoped detach PID",
+                )
+        return entry.info
+
+    def _await_goodbye(self, entry: Entry, tracked: _Tracked) -> None:
+        """Waits for the last byte, as long as there is anybody to send it."""
+        deadline = time.monotonic() + GOODBYE_TIMEOUT_S
+        shipper = tracked.tracking.shipper
+        while not entry.ended.wait(0.05) and time.monotonic() < deadline:
+            if not shipper.alive and not entry.is_connected:
+                break
+        if not entry.ended.wait(0.05):
+            entry.finish(EndReason.SHIPPER_LOST, "the shipper ended without a Goodbye")
+
+    def _forget(self, session_id: str, tracked: _Tracked) -> None:
+        """The session is over: its shipper is about to exit, and is not waited for longer than that takes."""
+        with self._lock:
+            if self._tracked.pop(session_id, None) is None:
+                return
+        shipper = tracked.tracking.shipper
+        try:
+            shipper.wait(SHIPPER_EXIT_TIMEOUT_S)
+        except TimeoutError:
+            LOG.warning("session %s: its shipper had to be killed", session_id)
+            shipper.kill()
+        shipper.close()
+
+    def _detach_quietly(self, session_id: str) -> None:
+        try:
+            self.detach(session_id)
+        except MemscopeError as error:
+            LOG.error("session %s: %s", session_id, error)
+
+    # --- looking after ----------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(LOOK_EACH_S):
+            with self._lock:
+                tracked = dict(self._tracked)
+            for session_id, one in tracked.items():
+                # One that is just being detached is in good hands.
+                if one.lock.acquire(blocking=False):
+                    try:
+                        self._look_after(session_id, one)
+                    except MemscopeError as error:
+                        LOG.error("session %s: %s", session_id, error)
+                    finally:
+                        one.lock.release()
+
+    def _look_after(self, session_id: str, one: _Tracked) -> None:
+        entry = self._book.get(session_id)
+        if not entry.ended.is_set() and not one.tracking.shipper.alive:
+            self._shipper_lost(entry, one)
+        if entry.ended.is_set():
+            self._forget(session_id, one)
+            return
+        entry.note_resident(resident_bytes(entry.info.target.pid))
+        if time.monotonic() - one.names_at > NAMES_EACH_S:
+            self._read_names(entry, one, NAMES_TIMEOUT_S)
+
+    def _shipper_lost(self, entry: Entry, one: _Tracked) -> None:
+        """What it sent is stored; the target has gone quiet, and the hooks are taken out of it."""
+        self._await_goodbye(entry, one)
+        if entry.info.end_reason is EndReason.SHIPPER_LOST:
+            with contextlib.suppress(MemscopeError):
+                entry.change(detach=one.tracking.detach())
+
+    def _read_names(self, entry: Entry, one: _Tracked, timeout_s: float) -> None:
+        """Only if there is a thread without a name: it costs a process and a look at the target's memory."""
+        one.names_at = time.monotonic()
+        if entry.unnamed_threads():
+            entry.note_names(read_thread_names(entry.info.target.pid, timeout_s=timeout_s))
+
+
+def _taken(pid: int, entry: Entry | None) -> AttachRefused:
+    which = f" by session {entry.info.session_id}" if entry else ""
+    return AttachRefused(
+        "session.already-attached",
+        f"process {pid} is being tracked already{which}",
+        f"detach that session first: memscoped detach {pid}",
+    )
+
+
+def _no_shipper(session_id: str) -> TrackingError:
+    return TrackingError(
+        "session.no-shipper",
+        f"session {session_id} has ended, or its shipper is out of reach",
+        "attach again",
+    )
