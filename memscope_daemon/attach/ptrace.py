@@ -119,12 +119,6 @@ def rseq_pointer(tid: int) -> int:
     return int(configuration.pointer)
 
 
-def wait_once(tid: int) -> int | None:
-    """The thread's wait status, or None if it has nothing to report. OSError ECHILD: gone."""
-    got, status = os.waitpid(tid, os.WNOHANG | WALL)
-    return status if got else None
-
-
 def read_memory(pid: int, address: int, count_bytes: int) -> bytes:
     """Exactly ``count_bytes`` of the process's memory."""
     room = ctypes.create_string_buffer(count_bytes)

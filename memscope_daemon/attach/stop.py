@@ -14,6 +14,7 @@ import os
 import signal
 import struct
 import time
+from collections.abc import Iterator
 
 from memscope_daemon.attach import procfs, ptrace, x86_64
 from memscope_daemon.attach.procfs import Mapping
@@ -23,7 +24,6 @@ SEIZE_LIMIT_NS = 100_000_000
 CALL_LIMIT_NS = 100_000_000
 FUNCTION_LIMIT_NS = 500_000_000
 HANDLER_LOOK_BYTES = 32768
-_SPINS, _NAP_S = 4000, 0.00005
 _CLONES = (x86_64.NR_CLONE, 435)
 
 
@@ -250,22 +250,40 @@ class StoppedThread:
         return interrupted
 
     def _wait(self, limit_ns: int) -> tuple[int, int]:
-        """(event, signal) of the next stop; turns over quickly at first, then naps."""
-        spins = 0
-        while True:
-            try:
-                status = ptrace.wait_once(self.tid)
-            except ChildProcessError:
-                raise Gone from None
-            if status is not None:
-                if not os.WIFSTOPPED(status):
-                    raise Gone
-                return status >> 16, os.WSTOPSIG(status)
-            spins += 1
-            if spins > _SPINS:
-                time.sleep(_NAP_S)
-            elif spins > 20:
-                os.sched_yield()
-            if spins % 16 == 0 and time.monotonic_ns() > limit_ns:
-                raise Stuck
+        """(event, signal) of the next stop. Sleeps in waitpid (turning over would keep the thread from its
+        own processor) with an alarm for the limit."""
+        left_s = (limit_ns - time.monotonic_ns()) / 1e9
+        signal.setitimer(signal.ITIMER_REAL, max(left_s, 0.001))
+        try:
+            _, status = os.waitpid(self.tid, ptrace.WALL)
+        except ChildProcessError:
+            raise Gone from None
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        if not os.WIFSTOPPED(status):
+            raise Gone
+        return status >> 16, os.WSTOPSIG(status)
 
+
+def arm_limits() -> None:
+    """Once for a tracer process: its alarm means that a thread did not come in time."""
+    signal.signal(signal.SIGALRM, _too_late)
+
+
+def _too_late(*_: object) -> None:
+    raise Stuck
+
+
+@contextlib.contextmanager
+def promptly() -> Iterator[None]:
+    """Ahead of everybody for the length of a stop: the target stands still while we wait for a processor.
+    All waiting is asleep, so nobody is kept out."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

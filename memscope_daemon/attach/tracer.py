@@ -31,7 +31,7 @@ from typing import Any
 from memscope_daemon.attach import procfs, ptrace, waits, x86_64
 from memscope_daemon.attach.region import CODE_BYTES, REGION_BYTES, Region, build_page
 from memscope_daemon.attach.routes import Choice, Route, choose, choose_caller
-from memscope_daemon.attach.stop import Gone, Net, StoppedThread, Stuck, Unsafe
+from memscope_daemon.attach.stop import Gone, Net, StoppedThread, Stuck, Unsafe, arm_limits, promptly
 from memscope_daemon.attach.waits import Wait
 from memscope_daemon.shim import messages
 from memscope_daemon.shim.layout import Outcome, Stage
@@ -144,7 +144,8 @@ class Tracer:
                 if choice is None:
                     raise Unsafe("no-safe-thread")
                 task = next(task for task, _ in threads if task.tid == choice.tid)
-                return accept(choice, task, attempt)
+                with promptly():
+                    return accept(choice, task, attempt)
             except Unsafe as unsafe:
                 last = unsafe.reason
                 if last == "again":
@@ -435,6 +436,7 @@ def _tid_inside(pid: int, tid: int) -> int:
 def main(descriptor: int) -> None:
     """Serves one job from the socket at ``descriptor``, then ends."""
     gc.disable()
+    arm_limits()
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, -10)
     connection = socket.socket(fileno=descriptor)

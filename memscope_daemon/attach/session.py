@@ -1,0 +1,222 @@
+"""One target under one attach: from a pid to an active shim with a shipper beside it, and out again.
+
+::
+
+    session = TargetSession(pid, sampling, "unix:/run/…/daemon.sock", progress=print)
+    session.start()      # blocks until the hooks are in
+    ...
+    session.detach()     # blocks until they are out
+    session.shipper.wait()
+
+A session belongs to the thread that made it; only :meth:`TargetSession.cancel` may come from another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from memscope_daemon import clock
+from memscope_daemon.attach import procfs, target
+from memscope_daemon.attach.injection import Injection, InjectionResult, TracerProcess, build_job
+from memscope_daemon.attach.plan import Plan, check, refuse
+from memscope_daemon.attach.target import Facts
+from memscope_daemon.errors import AttachRefused, TargetEnded, TrackingError
+from memscope_daemon.model.sampling import SamplingConfig
+from memscope_daemon.model.session import AttachFigures, Target, TargetStop
+from memscope_daemon.shim import layout
+from memscope_daemon.shim.geometry import geometry_for
+from memscope_daemon.shim.job import Job
+from memscope_daemon.shim.launch import ShipperProcess
+
+SHIM_PATH = Path(target.__file__).resolve().parents[1] / "shim" / "memscope_shim.so"
+
+Progress = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    """Progress nobody wants."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LeaveResult:
+    """``left_in_chain``: another tool's hooks stand on top of ours, which now only pass through."""
+
+    had_hooks: bool
+    left_in_chain: bool
+    figures: AttachFigures
+
+    def __str__(self) -> str:
+        if not self.had_hooks:
+            return "memscope's hooks were out already"
+        return "hooks left pass-through: another tool stands on top" if self.left_in_chain else "hooks taken out"
+
+
+class TargetSession:
+    """One attach. ``shipper``: a spare one, or None to start one. ``session_id``: 16 hex digits, or None
+    for a random one."""
+
+    def __init__(
+        self,
+        pid: int,
+        sampling: SamplingConfig,
+        ingest_address: str,
+        *,
+        shipper: ShipperProcess | None = None,
+        progress: Progress = _silent,
+        session_id: str | None = None,
+        shim: Path = SHIM_PATH,
+    ) -> None:
+        self.pid, self.ingest_address, self.progress = pid, ingest_address, progress
+        self.session_id = session_id or secrets.token_hex(8)
+        self.sampling = sampling
+        self.target = Target(pid)
+        self.started_unix_ns = 0
+        self.started_monotonic_ns = 0
+        self.attach_figures = AttachFigures()
+        self.detach_figures = AttachFigures()
+        self._shipper = shipper
+        self._shim = shim
+        self._injection: Injection | None = None
+        self._cancelled = False
+
+    @property
+    def shipper(self) -> ShipperProcess:
+        """The shipper of this session; there is one from :meth:`start` on."""
+        if self._shipper is None:
+            raise TrackingError("session.not-started", "this session was never started", "start it first")
+        return self._shipper
+
+    def start(self) -> None:
+        """Attaches; returns when the hooks are in.
+
+        :raises AttachRefused: the target was not touched, or is as it was.
+        :raises AttachFailed: it was given up half-way; the message says what is left behind.
+        :raises TargetEnded: the target ended.
+        :raises TrackingError: the shipper failed.
+        """
+        began = clock.monotonic_ns()
+        tracer = TracerProcess()  # comes up while we look
+        try:
+            facts, plan = _look(self.pid, self._shim)
+            self._shipper = self._shipper or ShipperProcess.spawn()
+            self.target = _describe(facts)
+            result = self._inject(tracer, facts, plan)
+        except BaseException:
+            if self._shipper is not None:
+                self._shipper.abort()
+            raise
+        finally:
+            tracer.close()
+        self.attach_figures = _figures(result, began)
+
+    def _inject(self, tracer: TracerProcess, facts: Facts, plan: Plan) -> InjectionResult:
+        shared_bytes = geometry_for(self.sampling).total_bytes
+        job = build_job(facts, plan, layout.Operation.ENTER, self._shim, shared_bytes)
+        self._injection = Injection(tracer, job, self._hand_over, self.progress)
+        if self._cancelled:
+            self._injection.cancel()
+        return self._injection.run()
+
+    def _hand_over(self, descriptor: int) -> None:
+        """Runs when the target has made the shared memory and waits for it to be filled in."""
+        self.started_unix_ns, self.started_monotonic_ns = clock.unix_ns(), clock.monotonic_ns()
+        job = Job(
+            session_id=self.session_id,
+            pid=self.pid,
+            ingest_address=self.ingest_address,
+            sampling=self.sampling,
+            start_monotonic_ns=self.started_monotonic_ns,
+            started_unix_ns=self.started_unix_ns,
+            start_time_ticks=self.target.start_time_ticks,
+            program=self.target.program,
+            python_version=self.target.python_version,
+            host=self.target.host,
+        )
+        self.shipper.prepare(job, descriptor)
+
+    def cancel(self) -> None:
+        """Gives a :meth:`start` up that is still at it; it then raises ``attach.cancelled``, or returns
+        if the hooks were in already. From any thread."""
+        self._cancelled = True
+        if self._injection is not None:
+            self._injection.cancel()
+
+    def detach(self) -> AttachFigures:
+        """Takes the hooks out: first by asking the shim, which needs no stop of the target, then by a call
+        of ours. The shipper goes on to the last byte: wait for it with ``shipper.wait()``.
+
+        :raises AttachRefused: they could not be taken out now (a stopped target, say); try again.
+        """
+        began = clock.monotonic_ns()
+        with contextlib.suppress(TrackingError):  # a dead shipper: then by the call
+            if self.shipper.detach().detached:
+                self.detach_figures = AttachFigures(total_ns=clock.monotonic_ns() - began)
+                return self.detach_figures
+        with contextlib.suppress(TargetEnded):
+            if self._still_there():
+                self.detach_figures = leave(self.pid, self.progress).figures
+        return self.detach_figures
+
+    def _still_there(self) -> bool:
+        with contextlib.suppress(ProcessLookupError):
+            same = procfs.start_time_ticks(self.pid) == self.target.start_time_ticks
+            return same and procfs.status(self.pid)["State"][:1] not in "ZX"
+        return False
+
+
+def leave(pid: int, progress: Progress = _silent) -> LeaveResult:
+    """Takes hooks of ours out of a process, with no session of ours needed. Safe to repeat.
+
+    :raises AttachRefused: it cannot be done now, or no shim of ours is there (``attach.no-shim``).
+    :raises TargetEnded: the target ended.
+    """
+    began = clock.monotonic_ns()
+    facts, plan = _look(pid, SHIM_PATH, leaving=True)
+    if not facts.mapped_shims:
+        raise refuse("no-shim", f"memscope is not in process {pid}", "there is nothing to take out")
+    tracer = TracerProcess()
+    try:
+        facts = dataclasses.replace(facts, shim_path=facts.mapped_shims[0])
+        job = build_job(facts, plan, layout.Operation.LEAVE, SHIM_PATH, 0)
+        result = Injection(tracer, job, _no_descriptor, progress).run()
+    finally:
+        tracer.close()
+    return LeaveResult(
+        had_hooks=result.outcome is not layout.Outcome.NOTHING_TO_DO,
+        left_in_chain=result.outcome is layout.Outcome.LEFT_IN_CHAIN,
+        figures=_figures(result, began),
+    )
+
+
+def _no_descriptor(_: int) -> None:
+    raise TrackingError("attach.unexpected", "a leaving shim shares no memory", "report this")
+
+
+def _look(pid: int, shim: Path, leaving: bool = False) -> tuple[Facts, Plan]:
+    """:raises AttachRefused: as ``plan.check``. To leave, the shim's file need not be readable any more."""
+    facts = target.collect(pid, shim)
+    if leaving:
+        facts = dataclasses.replace(facts, shim_readable=True, memory_headroom_bytes=None)
+    return facts, check(facts)
+
+
+def _describe(facts: Facts) -> Target:
+    version = facts.interpreter.version_text if facts.interpreter else ""
+    return Target(facts.pid, facts.start_time_ticks, facts.program, version, socket.gethostname())
+
+
+def _figures(result: InjectionResult, began_ns: int) -> AttachFigures:
+    return AttachFigures(
+        result.route,
+        tuple(TargetStop(stop.purpose, stop.duration_ns, stop.interrupted_call) for stop in result.stops),
+        clock.monotonic_ns() - began_ns,
+        result.waited_for_gil_ns,
+    )
+
+
+__all__ = ["AttachRefused", "LeaveResult", "TargetSession", "leave"]
