@@ -1,6 +1,6 @@
 #include "pure/live.h"
 
-enum { RUN_MAX = 255, SLOT_NUMBER = 0xffffff };
+enum { RUN_MAX = 255, FAR_TURNS = 4, SLOT_NUMBER = 0xffffff };
 
 void ms_live_init(struct ms_live_table *table, void *memory, uint64_t capacity)
 {
@@ -19,10 +19,10 @@ static uint64_t near_home(const struct ms_live_table *table, uint64_t address)
     return (scattered * 256 + ((address >> 4) & 255)) & table->mask;
 }
 
-/* For the block whose run near its home is too long: anywhere. */
-static uint64_t far_home(const struct ms_live_table *table, uint64_t address)
+/* For the block whose run near its home is too long: anywhere, at the `turn`-th of FAR_TURNS places. */
+static uint64_t far_home(const struct ms_live_table *table, uint64_t address, uint64_t turn)
 {
-    return ((address >> 4) * 0xd6e8feb86659fd93ull >> 24) & table->mask;
+    return (((address >> 4) + turn * 0x2545f4914f6cdd1dull) * 0xd6e8feb86659fd93ull >> 36) & table->mask;
 }
 
 /* The slot that holds `address`, or the free slot that ends the run from `home`; neither: mask + 1. */
@@ -48,8 +48,8 @@ static bool holds(const struct ms_live_table *table, uint64_t i)
 static uint64_t slot_of(const struct ms_live_table *table, uint64_t address)
 {
     uint64_t i = slot_in_run(table, address, near_home(table, address));
-    if (!holds(table, i) && table->far)
-        i = slot_in_run(table, address, far_home(table, address));
+    for (uint64_t turn = 0; !holds(table, i) && table->far && turn < FAR_TURNS; turn++)
+        i = slot_in_run(table, address, far_home(table, address, turn));
     return holds(table, i) ? i : table->mask + 1;
 }
 
@@ -89,14 +89,17 @@ static struct ms_live *put(struct ms_live_table *table, uint64_t i, uint64_t hom
 
 static struct ms_live *put_far(struct ms_live_table *table, uint64_t address)
 {
-    uint64_t home = far_home(table, address);
-    uint64_t i = slot_in_run(table, address, home);
-    struct ms_live *entry = i <= table->mask ? put(table, i, home, address) : NULL;
-    if (entry) {
-        entry->far = 1;
-        table->far++;
+    for (uint64_t turn = 0; turn < FAR_TURNS; turn++) {
+        uint64_t home = far_home(table, address, turn);
+        uint64_t i = slot_in_run(table, address, home);
+        struct ms_live *entry = i <= table->mask ? put(table, i, home, address) : NULL;
+        if (entry) {
+            entry->far = 1;
+            table->far++;
+            return entry;
+        }
     }
-    return entry;
+    return NULL;
 }
 
 struct ms_live *ms_live_insert(struct ms_live_table *table, uint64_t address, bool is_code, bool *stale)
