@@ -46,13 +46,13 @@ def print_report(report: Report, preface: Sequence[str]) -> None:
     out = console()
     with out.capture() as captured:
         for line in _head(report, preface):
-            out.print(Text(line))
+            out.print(Text(line), soft_wrap=True)  # a pipe gets whole lines
         out.print()
         out.print(sites_table(report.sites[:SITES_SHOWN]))
         if len(report.sites) > SITES_SHOWN:
             out.print(Text(f"… and {len(report.sites) - SITES_SHOWN} more sites, in report.json"))
     # Written by us and in one piece: rich turns a closed pipe into an exit of its own.
-    sys.stdout.write(captured.get())
+    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
 
 
 def _head(report: Report, preface: Sequence[str]) -> tuple[str, ...]:

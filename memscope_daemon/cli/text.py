@@ -25,6 +25,8 @@ def bytes_estimate(estimate: Estimate) -> str:
     """``1.5 MiB (1.1–2.0)``, or ``= 1.5 MiB`` where nothing was estimated."""
     if estimate.exact:
         return f"= {bytes_text(estimate.value)}"
+    if estimate.value == 0:
+        return f"0 (0{DASH}{bytes_text(estimate.high)})"
     value, low, high = _scaled((estimate.value, estimate.low, estimate.high), UNITS, 1024.0)
     return f"{value} ({low.split()[0]}{DASH}{high.split()[0]})"
 
@@ -32,6 +34,8 @@ def bytes_estimate(estimate: Estimate) -> str:
 def count_estimate(estimate: Estimate) -> str:
     if estimate.exact:
         return f"= {count_text(estimate.value)}"
+    if estimate.value == 0:
+        return f"0 (0{DASH}{count_text(estimate.high)})"
     scaled = _scaled((estimate.value, estimate.low, estimate.high), COUNT_UNITS, 1000.0)
     value, low, high = (text.replace(" ", "") for text in scaled)
     return f"{value} ({low}{DASH}{high})"

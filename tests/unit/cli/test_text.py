@@ -33,7 +33,7 @@ def test_an_exact_figure_is_shown_as_exact() -> None:
 
 
 def test_nothing_seen_still_shows_its_bound() -> None:
-    assert text.bytes_estimate(Estimate(0, 0, 1_572_867, 0, False)) == "0 B (0\u20131572867)"
+    assert text.bytes_estimate(Estimate(0, 0, 1_572_867, 0, False)) == "0 (0\u20131.50 MiB)"
 
 
 def test_counts_have_units_of_1000() -> None:
