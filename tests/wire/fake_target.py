@@ -101,7 +101,7 @@ class FakeTarget:
         records = np.zeros(count, RECORD)
         records["time_ns"] = time_ns
         records["id"] = np.arange(first, first + count, dtype=np.uint64)
-        records["address"] = 0x7F0000000000 + 16 * np.arange(first & ~RAW_ID_BIT, (first & ~RAW_ID_BIT) + count)
+        records["address"] = 0x7F0000000000 + 16 * (records["id"] & np.uint64(RAW_ID_BIT - 1))
         records["size"] = 101
         records["weight"] = 1.0
         records["kind"] = layout.Kind.ALLOCATE

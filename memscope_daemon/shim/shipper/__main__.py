@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     gc.freeze()
     try:
         session = _await_job(connection)
-    except MemscopeError as error:
+    except (MemscopeError, OSError, ValueError, IndexError) as error:
         print(error, file=sys.stderr)
         return ShipperExit.BAD_JOB
     return session.run() if session else ShipperExit.DONE
@@ -46,7 +46,7 @@ def _await_job(connection: socket.socket) -> Session | None:
         return None
     message, descriptors = received
     try:
-        session = _prepare(connection, Job.from_message(message.get("job", {})), descriptors)
+        job, shared, sampling = _prepare(message.get("job", {}), descriptors)
     except (MemscopeError, OSError, ValueError, IndexError) as error:
         with contextlib.suppress(OSError):
             messages.send(connection, {"say": "ready", "error": str(error)})
@@ -54,19 +54,21 @@ def _await_job(connection: socket.socket) -> Session | None:
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
-    messages.send(connection, {"say": "ready"})
-    return session
-
-
-def _prepare(connection: socket.socket, job: Job, descriptors: list[int]) -> Session:
-    sampling = Sampling.of(job.sampling)
-    if not sampling.valid:
-        raise ValueError("the sampling setting makes no sense")
-    shared = SharedMemory.create(
-        descriptors[0], geometry_for(job.sampling), int(job.session_id, 16), sampling
-    )
+    with contextlib.suppress(OSError):  # a parent that is gone by now is noticed by the session
+        messages.send(connection, {"say": "ready"})
     return Session(connection, job, shared, sampling)
 
 
+def _prepare(message: messages.Message, descriptors: list[int]) -> tuple[Job, SharedMemory, Sampling]:
+    job = Job.from_message(message)
+    sampling = Sampling.of(job.sampling)
+    if not sampling.valid:
+        raise ValueError("the sampling setting makes no sense")
+    geometry = geometry_for(job.sampling)
+    return job, SharedMemory.create(descriptors[0], geometry, int(job.session_id, 16), sampling), sampling
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(code)  # all is said and shipped: no waiting for grpc's threads to be taken down

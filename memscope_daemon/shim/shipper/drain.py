@@ -46,6 +46,7 @@ class Drain:
         self._bad_record_count = 0
         self._bad_reference_count = 0
         self._sent_losses: list[LossFigures] = []
+        self._drained_heads = (0, 0, 0)  # with nothing left between them and the tails
         self.fill = 0.0  # of the fuller event ring at the last look, 0..1
         self.waiting_count = 0  # events read and not yet in a batch
         self.batch_count = 0
@@ -69,7 +70,11 @@ class Drain:
         """Takes up to ``limit`` records from each ring, and all metadata. Returns how many records."""
         if self._dictionary.line_table is None:
             self._choose_line_table()
-        events_head, raw_head, meta_head = self._shared.heads()
+        heads = self._shared.heads()
+        if heads == self._drained_heads:
+            self.fill = 0.0
+            return 0
+        events_head, raw_head, meta_head = heads
         self._events.see(events_head)
         self._raw.see(raw_head)
         self._meta.see(meta_head)
@@ -77,6 +82,8 @@ class Drain:
         self._read_metadata()
         events = self._events.take(limit)
         raw = self._raw.take(limit)
+        if not self._events.pending and not self._raw.pending:
+            self._drained_heads = heads
         if len(events):
             self._shared.write_tail("events", self._events.tail)
         if len(raw):

@@ -68,6 +68,8 @@ class Session:
         self._pace = Pace()
         self._phase = Phase.WAITING
         self._end: End | None = None
+        self._target_dead = self._watch.ended
+        self._parent_speaks = True
         self._beat_ns = 0
         self._flushed_ns = 0
         self._looked_around_ns = 0
@@ -83,6 +85,7 @@ class Session:
     def run(self) -> ShipperExit:
         """Until the end; tells the parent how it ended."""
         self._link.warm_up()
+        self._shared.touch()
         end = self._loop()
         self._link.close()
         self._tell_parent(
@@ -100,7 +103,8 @@ class Session:
         while True:
             now_ns = clock.monotonic_ns()
             self._beat(now_ns)
-            self._hear_parent()
+            if self._parent_speaks:
+                self._hear_parent()
             self._apply_commands(now_ns)
             sleep_ns = self._step(now_ns)
             self._answer_detach(now_ns)
@@ -119,12 +123,11 @@ class Session:
     # --- phases ----------------------------------------------------------------------------------
 
     def _await_shim(self) -> int:
-        ended = self._watch.ended  # before the state: what a dead target left behind is still read
         if self._shared.state in (layout.State.ACTIVE, layout.State.DETACHED):
             self._link.start(self._hello())
             self._phase = Phase.DRAINING
             return 0
-        if ended:
+        if self._target_dead:
             self._end = self._target_end()
         elif self._aborted:
             self._end = End(session_pb2.END_REASON_ATTACH_FAILED, "aborted", "the attach was given up")
@@ -146,7 +149,7 @@ class Session:
         return self._pace.after(read, self._drain.fill)
 
     def _session_end(self, now_ns: int) -> End | None:
-        if self._watch.ended:
+        if self._target_dead:
             return self._target_end()
         if self._shared.state == layout.State.DETACHED:
             return End(session_pb2.END_REASON_DETACHED, "detached", self._detach_detail())
@@ -233,6 +236,7 @@ class Session:
             self._beat_ns = now_ns
 
     def _hear_parent(self) -> None:
+        self._parent_speaks = False
         while self._parent is not None:
             self._parent.settimeout(0.0)
             try:
@@ -277,7 +281,7 @@ class Session:
         if not self._detach_deadline_ns:
             return
         status = self._shared.status()
-        gone = status.state == layout.State.DETACHED or self._watch.ended
+        gone = status.state == layout.State.DETACHED or self._target_dead
         if gone or now_ns >= self._detach_deadline_ns:
             self._detach_deadline_ns = 0
             self._tell_parent(
@@ -329,7 +333,10 @@ class Session:
 
     def _sleep(self, sleep_ns: int) -> None:
         for descriptor, _ in self._poll.poll(sleep_ns / 1e6):
-            if descriptor == self._watch.fileno():
+            if descriptor == self._wake_fd:
+                os.eventfd_read(descriptor)
+            elif descriptor == self._watch.fileno():
                 self._poll.unregister(descriptor)  # a dead target stays dead: do not spin on it
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._wake_fd)
+                self._target_dead = True
+            else:
+                self._parent_speaks = True

@@ -23,11 +23,12 @@ import numpy.typing as npt
 
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.shim import layout
-from memscope_daemon.shim.geometry import PAGE_BYTES, Geometry
+from memscope_daemon.shim.geometry import Geometry
 
 _SESSION = layout.Session
 _HEADER_BYTES = ctypes.sizeof(_SESSION)
 _U64_MAX = (1 << 64) - 1
+_MADV_POPULATE_READ = 22
 
 Words = npt.NDArray[np.uint64]
 
@@ -64,10 +65,10 @@ class SharedMemory:
 
     @classmethod
     def create(cls, descriptor: int, geometry: Geometry, session_id: int, sampling: Sampling) -> SharedMemory:
-        """Sizes the (empty) file, touches every page, writes header and control words, the magic last.
+        """Sizes the (empty) file, takes every page of it, writes header and control words, the magic last.
 
-        The pages are asked for here so that neither the target's limits nor its memory group pay for
-        them, and so that a lack of memory is an error here and not a SIGBUS there.
+        The pages are taken here so that neither the target's limits nor its memory group pay for them,
+        and so that a lack of memory is an error here and not a SIGBUS there.
 
         :raises OSError: no memory, or the file is not what it should be.
         """
@@ -77,11 +78,18 @@ class SharedMemory:
         os.posix_fallocate(descriptor, 0, geometry.total_bytes)
         _seal(descriptor)
         shared = cls(descriptor, geometry)
-        np.frombuffer(shared.map, np.uint8)[::PAGE_BYTES] = 0
         shared._write_header(session_id)
         shared.write_sampling(sampling)
         shared._write_word("magic", layout.SESSION_MAGIC)
         return shared
+
+    def touch(self) -> None:
+        """Has the kernel clear the pages now, so that the target need not wait for it at first touch.
+
+        By reading: the target may be writing already.
+        """
+        with contextlib.suppress(OSError):  # before Linux 5.14: cleared when first touched, then
+            self.map.madvise(_MADV_POPULATE_READ)
 
     def _write_header(self, session_id: int) -> None:
         header = _SESSION.from_buffer(self.map)
