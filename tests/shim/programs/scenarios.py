@@ -280,14 +280,18 @@ def at_exit(shim):
 
 
 def seed_repeats(shim):
-    """The same seed takes the same decisions."""
+    """The same seed takes the same decisions. (The interpreter's own allocations between ours, caches that
+    fill up, shift the first rounds; it settles.)"""
     calls = allocator(2)
+    gc.disable()
     runs = []
-    for seed in (7, 7, 7, 8):  # the first is for the interpreter to settle
+    for seed in (7,) * 12 + (8,):
+        blocks = [0] * 300
         shim.enter(mode=2, value=0.1, seed=seed)
-        blocks = [calls[0](9001 + i) for i in range(300)]
+        for i in range(300):
+            blocks[i] = calls[0](9001 + i)
         shim.leave()
         for block in blocks:
             calls[2](block)
         runs.append([r["size"] for r in shim.records() if 9001 <= r["size"] < 9301])
-    return {"same": runs[1] == runs[2], "other": runs[1] != runs[3], "taken": len(runs[1])}
+    return {"same": runs[10] == runs[11], "other": runs[11] != runs[12], "taken": len(runs[11])}
