@@ -1,0 +1,51 @@
+"""Options and fixtures of all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.interpreters import supported_interpreters
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--slow", action="store_true", help="run the long tests too, and the others at full length"
+    )
+
+
+def pytest_report_header() -> str:
+    found = ", ".join(each.name for each in supported_interpreters()) or "none"
+    return f"interpreters to attach to: {found}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    skip = pytest.mark.skip(reason="long; runs with --slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def slow(request: pytest.FixtureRequest) -> bool:
+    """Whether the run may take its time."""
+    return bool(request.config.getoption("--slow"))
+
+
+@pytest.fixture(scope="session")
+def figures() -> Iterator[list[str]]:
+    """Lines that a test wants to show: printed at the end, never asserted on."""
+    lines: list[str] = []
+    yield lines
+    if lines:
+        print("\n" + "\n".join(lines))
+
+
+@pytest.fixture
+def programs() -> Path:
+    """The folder of the sample programs."""
+    return Path(__file__).parent / "integration" / "programs"

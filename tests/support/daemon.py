@@ -1,0 +1,93 @@
+"""A daemon as its users have it: ``memscoped serve`` in a process of its own, spoken to by the client."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from memscope_client import Client, DaemonError, Session
+from tests.support.waiting import until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The environment for a command line whose sockets and captures lie in ``folder``."""
+    run = folder / "run"
+    run.mkdir(mode=0o700, exist_ok=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MEMSCOPE_")}
+    paths = os.pathsep.join(filter(None, (str(ROOT), kept.get("PYTHONPATH"))))
+    return {
+        **kept,
+        "XDG_RUNTIME_DIR": str(run),
+        "MEMSCOPE_STATE_DIR": str(folder / "state"),
+        "PYTHONPATH": paths,
+    }
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "memscope_daemon", *arguments]
+
+
+def memscoped(
+    folder: Path, *arguments: str, timeout_s: float = 120.0, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs the command line to its end."""
+    return subprocess.run(
+        command(*arguments),
+        env=environment(folder),
+        cwd=cwd or folder,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+class Serving:
+    """A daemon that runs, and a client of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.address = f"unix:{folder}/d.sock"
+        self.log = folder / "serve.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command("serve", "--address", self.address), env=environment(folder), cwd=folder, stderr=log
+            )
+        self.client = Client(self.address)
+        until(self._answers, "the daemon to answer")
+
+    def _answers(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"the daemon ended:\n{self.log.read_text()}")
+        try:
+            self.client.version(timeout_s=2.0)
+        except DaemonError:
+            return False
+        return True
+
+    def detach(self, session: Session) -> Session:
+        return self.client.detach(session.session_id)
+
+    def stop(self) -> None:
+        self.client.close()
+        self.process.terminate()
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Serving]:
+    daemon = Serving(folder)
+    try:
+        yield daemon
+    finally:
+        daemon.stop()

@@ -1,0 +1,158 @@
+"""The state of a process, read from outside: /proc and its memory, without its help.
+
+`ProcessState` is what must be as before after a detach. `ImageWords` are the writable words of the
+interpreter itself, where its allocator tables lie. Nobody has to know where: the words that point into the
+shim *while it is attached* are the hooks, and after a detach the very same words must hold what they held
+before the attach, and no word of the image may point into the shim.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+SHIM_FILE = "memscope_shim"
+INTERPRETER_FILE = re.compile(r"/(libpython3[.\d]*[a-z]*\.so[.\d]*|python3[.\d]*)( \(deleted\))?$")
+SIGNAL_FIELDS = ("SigCgt", "SigIgn")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mapping:
+    """A row of /proc/PID/maps; ``path`` is empty for anonymous memory."""
+
+    start: int
+    end: int
+    permissions: str
+    path: str
+
+    @property
+    def is_writable(self) -> bool:
+        return self.permissions[1] == "w"
+
+    @property
+    def is_executable(self) -> bool:
+        return self.permissions[2] == "x"
+
+
+def mappings(pid: int) -> tuple[Mapping, ...]:
+    rows = []
+    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+        span, permissions, _, _, _, *path = line.split(maxsplit=5)
+        start, end = (int(text, 16) for text in span.split("-"))
+        rows.append(Mapping(start, end, permissions, path[0] if path else ""))
+    return tuple(rows)
+
+
+def shim_mappings(pid: int) -> tuple[Mapping, ...]:
+    return tuple(each for each in mappings(pid) if SHIM_FILE in each.path)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProcessState:
+    """What an attach and a detach must leave as it was.
+
+    ``blocked``: the signal mask of each thread. ``foreign``: executable or shared memory but for the shim's
+    file, by name: a region of the attach or shared memory of a session that stayed would show here.
+    """
+
+    threads: frozenset[int]
+    descriptors: dict[int, str]
+    signals: dict[str, str]
+    blocked: dict[int, str]
+    foreign: frozenset[str]
+    tracer: str
+
+
+def process_state(pid: int) -> ProcessState:
+    threads = frozenset(int(path.name) for path in Path(f"/proc/{pid}/task").iterdir())
+    status = _status(Path(f"/proc/{pid}/status"))
+    return ProcessState(
+        threads,
+        {int(path.name): _link(path) for path in Path(f"/proc/{pid}/fd").iterdir()},
+        {name: status[name] for name in SIGNAL_FIELDS},
+        {thread: _status(Path(f"/proc/{pid}/task/{thread}/status"))["SigBlk"] for thread in threads},
+        frozenset(_foreign(mappings(pid))),
+        status["TracerPid"],
+    )
+
+
+def difference(before: ProcessState, after: ProcessState) -> dict[str, tuple[object, object]]:
+    """The fields that differ, by name: (before, after)."""
+    return {
+        field.name: (getattr(before, field.name), getattr(after, field.name))
+        for field in dataclasses.fields(ProcessState)
+        if getattr(before, field.name) != getattr(after, field.name)
+    }
+
+
+def _foreign(rows: tuple[Mapping, ...]) -> list[str]:
+    found = []
+    for each in rows:
+        if SHIM_FILE in each.path:
+            continue
+        if each.is_executable or each.permissions[3] == "s":
+            found.append(each.path or f"anonymous {each.permissions} {each.start:x}-{each.end:x}")
+    return found
+
+
+def _link(path: Path) -> str:
+    try:
+        return os.readlink(path)  # noqa: PTH115 - the text, not a path: "pipe:[123]"
+    except FileNotFoundError:
+        return "closed meanwhile"
+
+
+def _status(path: Path) -> dict[str, str]:
+    lines = (line.partition(":") for line in path.read_text().splitlines())
+    return {name: value.strip() for name, _, value in lines}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ImageWords:
+    """The aligned words of the interpreter's writable segments, .bss with them: address and content."""
+
+    addresses: npt.NDArray[np.uint64]
+    contents: npt.NDArray[np.uint64]
+
+    def pointing_into(self, rows: tuple[Mapping, ...]) -> dict[int, int]:
+        """The words that point into any of these mappings: address to content."""
+        hit = np.zeros(len(self.contents), dtype=bool)
+        for each in rows:
+            hit |= (self.contents >= each.start) & (self.contents < each.end)
+        return dict(zip(self.addresses[hit].tolist(), self.contents[hit].tolist(), strict=True))
+
+    def at(self, addresses: list[int]) -> dict[int, int]:
+        """The content of these words."""
+        where = np.searchsorted(self.addresses, np.asarray(addresses, dtype=np.uint64))
+        return dict(zip(addresses, self.contents[where].tolist(), strict=True))
+
+
+def image_words(pid: int) -> ImageWords:
+    """Reads them while the process runs: each word is whole, the picture as a whole is not of one moment."""
+    addresses, contents = [], []
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:  # noqa: PTH123
+        for start, end in _writable_segments(pid):
+            data = os.pread(memory.fileno(), end - start, start)
+            assert len(data) == end - start
+            addresses.append(np.arange(start, end, 8, dtype=np.uint64))
+            contents.append(np.frombuffer(data, dtype="<u8"))
+    assert addresses, f"process {pid} has no interpreter in its maps"
+    return ImageWords(np.concatenate(addresses), np.concatenate(contents))
+
+
+def _writable_segments(pid: int) -> list[tuple[int, int]]:
+    """The interpreter's own, and the anonymous rest of its .bss that lies right behind."""
+    found: list[tuple[int, int]] = []
+    image_end = -1
+    for each in mappings(pid):
+        is_image = INTERPRETER_FILE.search(each.path) is not None
+        is_bss = not each.path and each.start == image_end
+        if (is_image or is_bss) and each.is_writable:
+            found.append((each.start, each.end))
+        image_end = each.end if is_image else -1
+    return found
