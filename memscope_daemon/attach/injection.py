@@ -24,6 +24,7 @@ from memscope_daemon.attach.target import Facts, Interpreter
 from memscope_daemon.errors import AttachFailed, AttachRefused, SystemFailure, TargetEnded
 from memscope_daemon.shim import layout, messages
 
+TRACER_PROGRAM = "from memscope_daemon.attach.tracer import main"
 GO_TIMEOUT_MS = 15_000
 SILENCE_TIMEOUT_S = 30.0
 
@@ -75,7 +76,7 @@ class TracerProcess:
         """:raises SystemFailure: no process could be started."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         root = str(Path(__file__).resolve().parents[2])
-        program = f"import sys; sys.path.insert(0, {root!r}); from memscope_daemon.attach.tracer import main; main({theirs.fileno()})"
+        program = f"import sys; sys.path.insert(0, {root!r})\n{TRACER_PROGRAM}\nmain({theirs.fileno()})"
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", program],
@@ -110,6 +111,11 @@ class TracerProcess:
     def receive(self, timeout_s: float) -> tuple[messages.Message, list[int]] | None:
         self.connection.settimeout(timeout_s)
         return messages.receive(self.connection)
+
+    def ended(self, timeout_s: float = 1.0) -> None:
+        """Waits for its end, after which it certainly has let go of the target; or not for ever."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
 
     def close(self) -> None:
         """Lets go of it: without a job it ends, after its result it ends by itself when all is cleaned."""
@@ -205,6 +211,8 @@ class Injection:
                 os.close(descriptor)
 
     def _conclude(self, message: messages.Message) -> InjectionResult:
+        if message["say"] != "result":
+            self._tracer.ended()
         if message["say"] == "gone":
             raise self._ended()
         if self._trouble is not None:

@@ -87,7 +87,7 @@ class Xstate:
     def get(self, tid: int) -> bytes:
         self._vector.base, self._vector.length = ctypes.addressof(self._room), XSTATE_BYTES_MAX
         request(GETREGSET, tid, NT_X86_XSTATE, ctypes.addressof(self._vector))
-        return self._room.raw[: self._vector.length]
+        return ctypes.string_at(self._room, self._vector.length)
 
     def put(self, tid: int) -> None:
         """What the last :meth:`get` got."""
@@ -119,26 +119,38 @@ def rseq_pointer(tid: int) -> int:
     return int(configuration.pointer)
 
 
+class Room:
+    """Room for reads of another process's memory, made before the thread is stopped."""
+
+    def __init__(self, room_bytes: int) -> None:
+        self._room = ctypes.create_string_buffer(room_bytes)
+        self._local, self._remote = IoVec(ctypes.addressof(self._room), 0), IoVec(0, 0)
+        self._vectors = ctypes.byref(self._local), ctypes.byref(self._remote)
+
+    def read(self, pid: int, address: int, count_bytes: int) -> bytes:
+        """Exactly ``count_bytes``, no more than the room."""
+        self._local.length = self._remote.length = count_bytes
+        self._remote.base = address
+        _checked(_readv(pid, self._vectors[0], 1, self._vectors[1], 1, 0), count_bytes)
+        return ctypes.string_at(self._room, count_bytes)
+
+
 def read_memory(pid: int, address: int, count_bytes: int) -> bytes:
     """Exactly ``count_bytes`` of the process's memory."""
-    room = ctypes.create_string_buffer(count_bytes)
-    if _move(_readv, pid, address, room, count_bytes) != count_bytes:
-        raise OSError(errno.EFAULT, "short read")
-    return room.raw
+    return Room(count_bytes).read(pid, address, count_bytes)
 
 
 def write_memory(pid: int, address: int, data: bytes | bytearray) -> None:
     """All of ``data``, by the target's own page permissions (never through a read-only page)."""
-    room = (ctypes.c_char * len(data)).from_buffer_copy(data)
-    if _move(_writev, pid, address, room, len(data)) != len(data):
-        raise OSError(errno.EFAULT, "short write")
+    source = bytes(data)
+    local = IoVec(ctypes.cast(source, ctypes.c_void_p), len(source))
+    remote = IoVec(address, len(source))
+    _checked(_writev(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0), len(source))
 
 
-def _move(function: object, pid: int, address: int, room: object, count_bytes: int) -> int:
-    local = IoVec(ctypes.addressof(room), count_bytes)  # type: ignore[arg-type]
-    remote = IoVec(address, count_bytes)
-    done = int(function(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0))  # type: ignore[operator]
+def _checked(done: int, wanted: int) -> None:
     if done < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
-    return done
+    if done != wanted:
+        raise OSError(errno.EFAULT, "only a part could be reached")

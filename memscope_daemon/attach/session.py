@@ -35,6 +35,7 @@ from memscope_daemon.shim.launch import ShipperProcess
 
 SHIM_PATH = Path(target.__file__).resolve().parents[1] / "shim" / "memscope_shim.so"
 
+UNSTOPPABLE_TRIES = 3
 Progress = Callable[[str], None]
 
 
@@ -100,19 +101,28 @@ class TargetSession:
         :raises TrackingError: the shipper failed.
         """
         began = clock.monotonic_ns()
-        tracer = TracerProcess()  # comes up while we look
         try:
-            facts, plan = _look(self.pid, self._shim)
-            self._shipper = self._shipper or ShipperProcess.spawn()
-            self.target = _describe(facts)
-            result = self._inject(tracer, facts, plan)
+            result = self._try()
         except BaseException:
             if self._shipper is not None:
                 self._shipper.abort()
             raise
-        finally:
-            tracer.close()
         self.attach_figures = _figures(result, began)
+
+    def _try(self) -> InjectionResult:
+        for left in reversed(range(UNSTOPPABLE_TRIES)):
+            tracer = TracerProcess()  # comes up while we look
+            try:
+                facts, plan = _look(self.pid, self._shim)
+                self._shipper = self._shipper or ShipperProcess.spawn()
+                self.target = _describe(facts)
+                return self._inject(tracer, facts, plan)
+            except AttachRefused as refusal:
+                if refusal.code != "attach.unstoppable" or self.started_unix_ns or not left:
+                    raise
+            finally:
+                tracer.close()
+        raise AssertionError("the last try returns or raises")
 
     def _inject(self, tracer: TracerProcess, facts: Facts, plan: Plan) -> InjectionResult:
         shared_bytes = geometry_for(self.sampling).total_bytes

@@ -20,9 +20,7 @@ from memscope_daemon.attach import procfs, ptrace, x86_64
 from memscope_daemon.attach.procfs import Mapping
 from memscope_daemon.attach.x86_64 import Registers
 
-SEIZE_LIMIT_NS = 100_000_000
-CALL_LIMIT_NS = 100_000_000
-FUNCTION_LIMIT_NS = 500_000_000
+SEIZE_LIMIT_S, CALL_LIMIT_S, FUNCTION_LIMIT_S = 0.1, 0.2, 0.5
 HANDLER_LOOK_BYTES = 32768
 _CLONES = (x86_64.NR_CLONE, 435)
 
@@ -69,6 +67,7 @@ class StoppedThread:
         self._original = Registers()
         self._now = Registers()
         self._xstate = ptrace.Xstate()
+        self._look_room = ptrace.Room(HANDLER_LOOK_BYTES)
         self._state = b""
         self._mask = 0
         self._frame = 0
@@ -97,10 +96,10 @@ class StoppedThread:
             raise Gone from None
 
     def _interrupt(self) -> None:
+        _limit(SEIZE_LIMIT_S)
         ptrace.request(ptrace.INTERRUPT, self.tid)
-        limit = time.monotonic_ns() + SEIZE_LIMIT_NS
         while True:
-            event, number = self._wait(limit)
+            event, number = self._wait()
             self.stopped_ns = time.monotonic_ns()
             if event == ptrace.EVENT_STOP:
                 if number != signal.SIGTRAP:
@@ -144,7 +143,7 @@ class StoppedThread:
     def in_handler(self) -> bool:
         """Whether a signal handler seems to be under way (a false yes costs a try)."""
         sp = self._original.rsp
-        data = ptrace.read_memory(self.pid, sp, min(HANDLER_LOOK_BYTES, self._stack.end - sp) & ~7)
+        data = self._look_room.read(self.pid, sp, min(HANDLER_LOOK_BYTES, self._stack.end - sp) & ~7)
         wanted, at = struct.pack("<Q", self._net.restore_rt), -1
         while (at := data.find(wanted, at + 1)) >= 0:
             if (sp + at) & 15 == 8:
@@ -165,7 +164,7 @@ class StoppedThread:
             ptrace.set_registers(self.tid, bent)
         for _ in ("entry", "exit"):
             ptrace.request(ptrace.SYSCALL, self.tid)
-            event, stop = self._wait(time.monotonic_ns() + CALL_LIMIT_NS)
+            event, stop = self._wait()
             if event or stop != ptrace.SYSCALL_STOP:
                 self._signal = 0 if event else stop
                 self._put_back()
@@ -181,10 +180,11 @@ class StoppedThread:
         """
         self._frame = x86_64.frame_address(top, len(self._state))
         self._bend(x86_64.to_function(self._original, function, self._frame, *args), top)
-        limit, made, entering, pass_on = time.monotonic_ns() + FUNCTION_LIMIT_NS, 0, True, 0
+        _limit(FUNCTION_LIMIT_S)
+        made, entering, pass_on = 0, True, 0
         while True:
             ptrace.request(ptrace.SYSCALL, self.tid, 0, pass_on)
-            event, stop = self._wait(limit)
+            event, stop = self._wait()
             pass_on = 0 if event or stop == ptrace.SYSCALL_STOP else stop
             if event or pass_on:
                 continue
@@ -204,6 +204,7 @@ class StoppedThread:
             ptrace.write_memory(self.pid, self._frame, frame)
         except OSError:
             self.let_go("stack")
+        _limit(CALL_LIMIT_S)
         ptrace.set_registers(self.tid, bent)
         ptrace.set_mask(self.tid, self._mask | ptrace.ALMOST_ALL)
         self._bent = True
@@ -212,6 +213,7 @@ class StoppedThread:
 
     def release(self, purpose: str) -> StopReport:
         """Lets the thread go on as if nothing had been."""
+        _limit(CALL_LIMIT_S)
         if self._bent:
             self._to_signal_stop()
         interrupted = self._put_back()
@@ -224,13 +226,14 @@ class StoppedThread:
         """
         if not self._bent:
             ptrace.request(ptrace.DETACH, self.tid)
+            _limit(0)
         raise Unsafe(reason)
 
     def _to_signal_stop(self) -> None:
         """From a system call stop to one inside signal handling, without one instruction of the program's."""
         ptrace.request(ptrace.INTERRUPT, self.tid)
         ptrace.request(ptrace.CONT, self.tid)
-        event, stop = self._wait(time.monotonic_ns() + CALL_LIMIT_NS)
+        event, stop = self._wait()
         self._signal = 0 if event else stop
 
     def _put_back(self) -> bool:
@@ -247,22 +250,24 @@ class StoppedThread:
             with contextlib.suppress(OSError):
                 ptrace.write_memory(self.pid, self._frame, bytes(8))
         ptrace.request(ptrace.DETACH, self.tid, 0, self._signal)
+        _limit(0)
         return interrupted
 
-    def _wait(self, limit_ns: int) -> tuple[int, int]:
-        """(event, signal) of the next stop. Sleeps in waitpid (turning over would keep the thread from its
-        own processor) with an alarm for the limit."""
-        left_s = (limit_ns - time.monotonic_ns()) / 1e9
-        signal.setitimer(signal.ITIMER_REAL, max(left_s, 0.001))
+    def _wait(self) -> tuple[int, int]:
+        """(event, signal) of the next stop. Sleeps in waitpid: turning over would keep the thread from its
+        own processor. The alarm set by :func:`_limit` ends it."""
         try:
             _, status = os.waitpid(self.tid, ptrace.WALL)
         except ChildProcessError:
             raise Gone from None
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
         if not os.WIFSTOPPED(status):
             raise Gone
         return status >> 16, os.WSTOPSIG(status)
+
+
+def _limit(seconds: float) -> None:
+    """From now on, at most so long; 0 = no limit."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def arm_limits() -> None:
