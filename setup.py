@@ -20,7 +20,7 @@ CFLAGS = [
     "-fno-semantic-interposition", "-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wstrict-prototypes",
     "-Wmissing-prototypes", "-Wno-unused-parameter",
 ]
-LDFLAGS = ["-nostartfiles", "-Wl,-z,relro,-z,now,-z,noexecstack", "-Wl,--no-undefined", "-Wl,--build-id=sha1", "-lc"]
+LDFLAGS = ["-Wl,-z,relro,-z,now,-z,noexecstack", "-Wl,--no-undefined", "-Wl,--build-id=sha1", "-lc"]
 
 
 def build_shim(destination: Path) -> Path:
