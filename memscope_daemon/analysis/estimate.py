@@ -21,6 +21,8 @@ have had::
 For counts b = w and m is the largest weight among the samples. For bytes b = w·s; m is R in bytes mode, where
 w·s < R + s, recovered from w and s as -s / ln(1 - 1/w), and the largest b in rate mode. With equal weights
 this is the exact (Garwood) interval of a Poisson count. It is a little too wide when π nears 1.
+The interval of a count speaks of blocks that are not smaller than the smallest one sampled: of tiny blocks
+among large ones a thousand may hide behind no sample, and hardly change the bytes.
 
 *Sure* samples (π > 0.99). What was counted is a lower bound, and the number missed is all but a Poisson count
 with mean μ = Σ (w - 1): it lies within μ ± (1.96·sqrt(μ) + 1), and never below zero. Is the chance that any

@@ -189,21 +189,18 @@ def _array(values: tuple[Any, ...]) -> Array:
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(
-        str(path),
-        config={
-            "memory_limit": MEMORY_LIMIT,
-            "threads": "1",
-            "temp_directory": f"{path}.tmp",
-            "max_temp_directory_size": TEMPORARY_LIMIT,
-            "enable_external_access": "false",
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "python_enable_replacements": "false",
-            "preserve_insertion_order": "true",
-        },
-    )
-    connection.execute("SET lock_configuration = true")
+    connection = duckdb.connect(str(path), config={"memory_limit": MEMORY_LIMIT, "threads": "1"})
+    temporary = str(path).replace("'", "''") + ".tmp"
+    for setting in (
+        f"temp_directory = '{temporary}'",
+        f"max_temp_directory_size = '{TEMPORARY_LIMIT}'",
+        "autoinstall_known_extensions = false",
+        "autoload_known_extensions = false",
+        "python_enable_replacements = false",
+        "enable_external_access = false",
+        "lock_configuration = true",
+    ):
+        connection.execute(f"SET {setting}")
     return connection
 
 
