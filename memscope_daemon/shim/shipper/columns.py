@@ -49,7 +49,7 @@ def _clear_references(
     records: Records, lost_stacks: npt.NDArray[np.bool_], threads: Known, samplings: Known
 ) -> None:
     records["stack"][lost_stacks] = 0
-    records["flags"][lost_stacks] |= layout.Flag.UNRESOLVED
+    records["flags"][lost_stacks] |= np.uint16(layout.Flag.UNRESOLVED)
     records["thread"][~threads.contains(records["thread"])] = 0
     records["sampling"][~samplings.contains(records["sampling"])] = 0
 
@@ -74,7 +74,7 @@ def encode(records: Records, start_ns: int, now_ns: int) -> pb.EventColumns:
         time_ns=_bytes(_session_ns(records["time_ns"], start_ns, now_ns), "<i8"),
         kind=_bytes(records["kind"], "u1"),
         domain=_bytes(records["domain"], "u1"),
-        flags=_bytes(records["flags"] & _FLAGS, "<u2"),
+        flags=_bytes(records["flags"] & np.uint16(_FLAGS), "<u2"),
         allocation_id=_bytes(records["id"], "<u8"),
         other_id=_bytes(records["other_id"], "<u8"),
         address=_bytes(records["address"], "<u8"),

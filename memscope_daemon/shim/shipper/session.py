@@ -12,7 +12,6 @@ rings do, and the shim counts. The heartbeat goes on as long as somebody may sti
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import enum
 import os

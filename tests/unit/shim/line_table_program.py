@@ -1,0 +1,82 @@
+"""Run by each interpreter: prints, as JSON, the tables of many code objects and what the interpreter itself
+says about the line of every instruction."""
+
+import dis
+import json
+import sys
+import types
+
+
+def hard_to_follow(a, b):
+    total = a + b + sum(x * 2 for x in range(3))
+    try:
+        for _ in range(2):
+            total += 1
+    except (ValueError, TypeError):
+        raise
+    finally:
+        total -= 1
+    with open("/dev/null") as _:
+        pass
+    lambda: total
+    if a:
+        return b
+    else:
+        return [i for i in (1, 2)]
+
+
+far = compile("x = 1\n" + "\n" * 1000 + "y = (\n" + "\n" * 300 + "2)\nz = x\n", "far", "exec")
+dense = compile("; ".join("f(%d, %d)" % (i, i + 1) for i in range(400)), "dense", "exec")
+backwards = compile("f(\n" + "\n" * 200 + "a,\n" + "g(\n1))\n", "backwards", "exec")
+
+
+def codes(root, seen):
+    if root not in seen:
+        seen.append(root)
+        for constant in root.co_consts:
+            if isinstance(constant, types.CodeType):
+                codes(constant, seen)
+    return seen
+
+
+def lines_of(code):
+    """Byte offset of each instruction to its line, None where it has none."""
+    if hasattr(code, "co_lines"):
+        found = {}
+        for begin, end, line in code.co_lines():
+            for offset in range(begin, end, 2):
+                found[offset] = line
+        return found
+    starts, found, line = dict(dis.findlinestarts(code)), {}, None
+    for offset in range(0, len(code.co_code), 2):
+        line = starts.get(offset, line)
+        found[offset] = line
+    return found
+
+
+def modules():
+    import argparse
+    import asyncio.base_events
+    import decimal
+    import json.decoder
+    import typing
+
+    return [argparse, asyncio.base_events, decimal, json.decoder, typing, dis]
+
+
+def all_codes():
+    seen = []
+    for code in (far, dense, backwards, hard_to_follow.__code__):
+        codes(code, seen)
+    for module in modules():
+        with open(module.__file__, encoding="utf-8") as file:
+            codes(compile(file.read(), module.__file__, "exec"), seen)
+    return seen
+
+
+def describe(code):
+    table = code.co_linetable if sys.version_info >= (3, 10) else code.co_lnotab
+    return [table.hex(), code.co_firstlineno, sorted(lines_of(code).items())]
+
+
+json.dump([describe(code) for code in all_codes()], sys.stdout)

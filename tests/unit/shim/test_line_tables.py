@@ -1,0 +1,63 @@
+"""Our reading of the line tables against the interpreters' own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memscope_daemon.shim.shipper.line_tables import line_39, line_310, line_311, line_table_of
+
+PROGRAM = Path(__file__).with_name("line_table_program.py")
+VERSIONS = [(3, minor) for minor in range(9, 14)]
+
+
+def interpreter(version: tuple[int, int]) -> str | None:
+    """An interpreter of this version that works, from PATH or from pyenv."""
+    name = "python" + ".".join(map(str, version))
+    pyenv = Path.home().glob(f".pyenv/versions/{version[0]}.{version[1]}.*/bin/{name}")
+    for candidate in filter(None, [*map(str, sorted(pyenv)), shutil.which(name)]):
+        if subprocess.run([candidate, "-c", "pass"], capture_output=True).returncode == 0:
+            return candidate
+    return None
+
+
+def some(lines: list[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
+    """All instructions of short functions, every 13th of long ones (the search is linear)."""
+    return lines if len(lines) < 200 else lines[::13]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_instruction_has_the_line_its_interpreter_gives_it(version):
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"no CPython {version} here")
+    output = subprocess.run([python, PROGRAM], capture_output=True, check=True).stdout
+    line_of = line_table_of(version)
+    assert line_of is not None
+    compared = without_line = 0
+    for table, first_line, lines in json.loads(output):
+        data = bytes.fromhex(table)
+        for offset, line in some(lines):
+            assert line_of(data, first_line, offset) == (line or 0), (version, first_line, offset)
+            compared += 1
+            without_line += line is None
+    assert compared > 10_000
+    assert without_line or version == (3, 9)
+
+
+def test_versions_never_tried_have_no_reader():
+    assert line_table_of((3, 8)) is None
+    assert line_table_of((3, 14)) is None
+    assert line_table_of((0, 0)) is None
+
+
+@given(st.binary(max_size=300), st.integers(-(2**31), 2**31 - 1), st.integers(0, 2**32 - 1))
+def test_any_bytes_give_a_line_that_the_wire_can_carry(table, first_line, offset):
+    for reader in (line_39, line_310, line_311):
+        assert 0 <= reader(table, first_line, offset) < 2**31
