@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memscope_daemon.errors import SystemFailure
+from memscope_daemon.ingest import columns as wire_columns
+from memscope_daemon.ingest import dictionary as wire_dictionary
+from memscope_daemon.metadata.tables import Tables
+from memscope_daemon.model import sums
+from memscope_daemon.model.columns import Columns
+from memscope_daemon.model.dictionary import LossRow
+from memscope_daemon.model.sampling import SamplingMode
+from memscope_daemon.store import questions
+from memscope_daemon.store.capture import Capture
+from memscope_daemon.store.questions import Key, Subset
+from tests.unit.server import mini_shipper
+
+LOSS = LossRow("alloc_ring_full", 3, 30.0, 900.0)
+
+
+def some_events(count: int, seed: int = 3) -> Columns:
+    """Allocations and frees, of many sizes and both modes."""
+    random = np.random.default_rng(seed)
+    size = random.integers(0, 3_000_000, count)
+    ids = np.arange(1, count + 1)
+    kind = np.where(random.random(count) < 0.3, 2, 1)
+    ids[kind == 2] = (
+        random.permutation(count)[: (kind == 2).sum()] + 1
+    )  # some of blocks that are, some that are not
+    return wire_columns.decode(
+        mini_shipper.events(
+            size_bytes=size,
+            weight=1.0 / -np.expm1(-np.maximum(size, 1) / 524_288.0),
+            stack_id=random.integers(0, 23, count),
+            thread_id=random.integers(0, 3, count),
+            domain=random.integers(0, 3, count),
+            sampling_id=random.integers(0, 3, count),
+            allocation_id=ids,
+            kind=kind,
+            time_ns=np.sort(random.integers(0, 1 << 40, count)),
+        )
+    )
+
+
+def filled(path: Path) -> Capture:
+    capture = Capture.open(path)
+    rows = wire_dictionary.decode(mini_shipper.dictionary(23, mode=1, value=524_288.0), Tables())
+    rate = dataclasses.replace(rows.settings[1], mode=SamplingMode.RATE, value=0.5)
+    rows.settings[2] = rate
+    capture.append([some_events(2503), some_events(499, 5)], [rows], [LOSS], {"last_batch": "2"})
+    return capture
+
+
+def test_what_was_committed_is_read_back_in_the_same_order(tmp_path: Path) -> None:
+    filled(tmp_path / "a.duckdb").close()
+    capture = Capture.open(tmp_path / "a.duckdb")
+    (found,) = questions.replay(capture)
+    first, second = some_events(2503).arrays(), some_events(499, 5).arrays()
+    for name, array in found.arrays().items():
+        assert array.tolist() == [*first[name].tolist(), *second[name].tolist()], name
+    assert capture.meta() == {"store_version": "1", "last_batch": "2"}
+    assert questions.losses(capture) == (LOSS,)
+    capture.close()
+
+
+def test_the_dictionary_is_read_back_whole(tmp_path: Path) -> None:
+    capture = filled(tmp_path / "a.duckdb")
+    wanted = wire_dictionary.decode(mini_shipper.dictionary(23, mode=1, value=524_288.0), Tables())
+    found = questions.dictionary(capture)
+    assert (found.strings, found.frames, found.stacks) == (wanted.strings, wanted.frames, wanted.stacks)
+    assert found.threads == wanted.threads
+    assert found.settings[1] == wanted.settings[1]
+    capture.close()
+
+
+def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    filled(tmp_path / "a.duckdb").close()
+    assert stat.S_IMODE((tmp_path / "a.duckdb").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("key", list(Key))
+@pytest.mark.parametrize("subset", list(Subset))
+def test_sums_by_sql_are_those_of_numpy(tmp_path: Path, key: Key, subset: Subset) -> None:
+    capture = filled(tmp_path / "a.duckdb")
+    (all_events,) = questions.replay(capture)
+    freed = all_events.kind == 2
+    gone = np.isin(all_events.allocation_id, all_events.allocation_id[freed])
+    chosen = np.flatnonzero(
+        {Subset.ALLOCATED: ~freed, Subset.FREED: freed, Subset.LIVE: ~freed & ~gone}[subset]
+    )
+    by_bytes = all_events.sampling_id[chosen] != 2
+    each = sums.statistics(all_events.size_bytes[chosen], all_events.weight[chosen], by_bytes)
+    keys, group = np.unique(getattr(all_events, key.value)[chosen], return_inverse=True)
+    wanted = sums.regroup(each, group, len(keys))
+    found = questions.sums_by(capture, key, subset, SamplingMode.BYTES)
+    assert found.keys.tolist() == keys.tolist()
+    np.testing.assert_allclose(found.sums.added, wanted.added, rtol=1e-9)
+    np.testing.assert_allclose(found.sums.largest, wanted.largest, rtol=1e-9)
+    assert len(keys) > 1
+    capture.close()
+
+
+def test_an_empty_session_has_no_sums(tmp_path: Path) -> None:
+    capture = Capture.open(tmp_path / "a.duckdb")
+    found = questions.sums_by(capture, Key.STACK, Subset.LIVE, SamplingMode.RATE)
+    assert len(found.keys) == found.sums.count == 0
+    assert list(questions.replay(capture)) == []
+    capture.close()
+
+
+def test_a_refused_append_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    capture = filled(tmp_path / "a.duckdb")
+    broken = dataclasses.replace(some_events(7), weight=np.ones(5))
+    with pytest.raises(SystemFailure, match="could not be written"):
+        capture.append([broken], [], [], {"last_batch": "3"})
+    assert capture.meta()["last_batch"] == "2"
+    capture.append([some_events(7)], [], [], {"last_batch": "3"})
+    assert sum(part.count for part in questions.replay(capture)) == 2503 + 499 + 7
+    capture.close()
+
+
+def test_a_file_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
+    capture = Capture.open(tmp_path / "a.duckdb")
+    capture.append([], [], [], {"store_version": "99"})
+    capture.close()
+    with pytest.raises(SystemFailure, match="store version 99"):
+        Capture.open(tmp_path / "a.duckdb")
+
+
+def test_a_file_that_is_no_capture_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.duckdb").write_bytes(b"not a database at all" * 1009)
+    with pytest.raises(SystemFailure, match="could not be opened"):
+        Capture.open(tmp_path / "a.duckdb")
+
+
+def test_sql_cannot_reach_beyond_the_file(tmp_path: Path) -> None:
+    capture = Capture.open(tmp_path / "a.duckdb")
+    with pytest.raises(SystemFailure):
+        capture.rows("SELECT * FROM read_text('/etc/hostname')")
+    with pytest.raises(SystemFailure):
+        capture.rows("SET enable_external_access = true")
+    capture.close()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.unit.store.test_capture import Capture, some_events
+capture = Capture.open(Path(sys.argv[1]))
+for number in range(1, 4):
+    capture.append([some_events(1009, number)], [], [], {"last_batch": str(number)})
+print("committed", flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_writer_that_is_killed_loses_nothing_that_was_committed(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    root = str(Path(__file__).resolve().parents[3])
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path)],
+        env=os.environ | {"PYTHONPATH": root},
+        capture_output=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.returncode) == (b"committed\n", -signal.SIGKILL), done.stderr
+    capture = Capture.open(path)
+    assert capture.meta()["last_batch"] == "3"
+    assert sum(part.count for part in questions.replay(capture)) == 3 * 1009
+    capture.close()
