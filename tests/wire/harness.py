@@ -52,6 +52,7 @@ class ScriptedServer(services.IngestServicer):
         self.refusal: grpc.StatusCode | None = None
         self.hello_ack = pb.HelloAck(protocol_version=1)
         self.commands: queue.SimpleQueue[pb.Command] = queue.SimpleQueue()
+        self.extra: queue.SimpleQueue[pb.IngestStreamResponse] = queue.SimpleQueue()
         self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
         services.add_IngestServicer_to_server(self, self._server)
         assert self._server.add_insecure_port(address)
@@ -69,6 +70,8 @@ class ScriptedServer(services.IngestServicer):
         while True:
             with contextlib.suppress(queue.Empty):
                 return pb.IngestStreamResponse(command=self.commands.get_nowait())
+            with contextlib.suppress(queue.Empty):
+                return self.extra.get_nowait()
             with contextlib.suppress(queue.Empty):
                 return answers.get(timeout=0.01)
 
@@ -149,9 +152,13 @@ class Shipping:
     """A session under way: ``target`` writes, ``shipper`` ships to ``address``, ``victim`` is watched."""
 
     def __init__(
-        self, address: str, sampling: SamplingConfig = PRESETS["production"], **job_fields: object
+        self,
+        address: str,
+        sampling: SamplingConfig = PRESETS["production"],
+        program: str = "input()",
+        **job_fields: object,
     ) -> None:
-        self.victim = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        self.victim = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE)
         self.shipper = ShipperProcess.spawn()
         self.start_ns = clock.monotonic_ns()
         self.job = Job(

@@ -3,31 +3,50 @@ says about the line of every instruction."""
 
 import dis
 import json
+import pathlib
 import sys
 import types
 
 
-def hard_to_follow(a, b):
-    total = a + b + sum(x * 2 for x in range(3))
+HARD_TO_FOLLOW = """
+def hard(a, b):
+    total = (
+        a
+        + b
+        + sum(
+            x * 2
+            for x in range(
+                3
+            )
+        )
+    )
     try:
         for _ in range(2):
             total += 1
-    except (ValueError, TypeError):
+    except (ValueError,
+            TypeError):
         raise
     finally:
         total -= 1
-    with open("/dev/null") as _:
+    with open(
+        "nothing"
+    ) as _:
         pass
-    lambda: total
-    if a:
-        return b
-    else:
-        return [i for i in (1, 2)]
-
-
-far = compile("x = 1\n" + "\n" * 1000 + "y = (\n" + "\n" * 300 + "2)\nz = x\n", "far", "exec")
-dense = compile("; ".join("f(%d, %d)" % (i, i + 1) for i in range(400)), "dense", "exec")
-backwards = compile("f(\n" + "\n" * 200 + "a,\n" + "g(\n1))\n", "backwards", "exec")
+    lambda: (
+        total
+    )
+    if a: return b
+    else: return [
+        i
+        for i in (1, 2)
+    ]
+"""
+SOURCES = {
+    "hard": HARD_TO_FOLLOW,
+    "far": "x = 1\n" + "\n" * 1000 + "y = (\n" + "\n" * 300 + "2)\nz = x\n",
+    "dense": "; ".join(f"f({i}, {i + 1})" for i in range(400)),
+    "backwards": "f(\n" + "\n" * 200 + "a,\n" + "g(\n1))\n",
+}
 
 
 def codes(root, seen):
@@ -66,11 +85,11 @@ def modules():
 
 def all_codes():
     seen = []
-    for code in (far, dense, backwards, hard_to_follow.__code__):
-        codes(code, seen)
+    for name, source in SOURCES.items():
+        codes(compile(source, name, "exec"), seen)
     for module in modules():
-        with open(module.__file__, encoding="utf-8") as file:
-            codes(compile(file.read(), module.__file__, "exec"), seen)
+        text = pathlib.Path(module.__file__).read_text(encoding="utf-8")
+        codes(compile(text, module.__file__, "exec"), seen)
     return seen
 
 
