@@ -142,10 +142,9 @@ def read_memory(pid: int, address: int, count_bytes: int) -> bytes:
 
 def write_memory(pid: int, address: int, data: bytes | bytearray) -> None:
     """All of ``data``, by the target's own page permissions (never through a read-only page)."""
-    source = bytes(data)
-    local = IoVec(ctypes.cast(source, ctypes.c_void_p), len(source))
-    remote = IoVec(address, len(source))
-    _checked(_writev(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0), len(source))
+    source = (ctypes.c_char * len(data)).from_buffer_copy(data)
+    local, remote = IoVec(ctypes.addressof(source), len(data)), IoVec(address, len(data))
+    _checked(_writev(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0), len(data))
 
 
 def _checked(done: int, wanted: int) -> None:

@@ -27,8 +27,9 @@ class Choice:
 def choose(main: int, threads: Sequence[tuple[int, Wait]], routes: frozenset[Route]) -> Choice | None:
     """The best thread at this moment for the injected call, None = none is safe just now.
 
-    A running main thread is sent by K. A waiting one makes the thread by P, unless its call would come
-    back with EINTR and another thread's would not.
+    A running main thread is sent by K. Where it waits, the best waiting thread makes the new one by P. Of
+    equals not the main thread: while that is stopped, the kernel hands a signal to some other thread, and
+    CPython does not wake a main thread that waits for a lock.
     """
     waits = dict(threads)
     mine = waits.get(main, Wait.UNSAFE)
@@ -36,10 +37,21 @@ def choose(main: int, threads: Sequence[tuple[int, Wait]], routes: frozenset[Rou
         return Choice(Route.K, main, mine)
     if Route.P not in routes:
         return None
-    best = min(threads, key=lambda each: (each[1], each[0] != main), default=(main, Wait.UNSAFE))
+    best = min(threads, key=lambda each: (each[1], each[0] == main), default=(main, Wait.UNSAFE))
     return Choice(Route.P, *best) if best[1] <= Wait.INTERRUPTS else None
 
 
+#: For a mere system call a running thread is as good as one whose call restarts.
+_FOR_A_CALL = {Wait.RESTARTS: 0, Wait.RUNS: 1, Wait.REWINDS: 3, Wait.INTERRUPTS: 4, Wait.UNSAFE: 5}
+
+
 def choose_caller(main: int, threads: Sequence[tuple[int, Wait]]) -> Choice | None:
-    """The best thread for a system call of ours, where the route does not matter."""
-    return choose(main, threads, frozenset(Route))
+    """The best thread for a system call of ours, where the route does not matter: main if it runs, else
+    any other, else main."""
+    if (main, Wait.RUNS) in threads:
+        return Choice(Route.K, main, Wait.RUNS)
+    best = min(
+        threads, key=lambda each: _FOR_A_CALL[each[1]] + 2 * (each[0] == main), default=(main, Wait.UNSAFE)
+    )
+    route = Route.K if best[1] is Wait.RUNS else Route.P
+    return Choice(route, *best) if best[1] is not Wait.UNSAFE else None

@@ -8,13 +8,14 @@ own or lead to the frame (see ``x86_64``).
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import dataclasses
 import os
 import signal
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from memscope_daemon.attach import procfs, ptrace, x86_64
 from memscope_daemon.attach.procfs import Mapping
@@ -22,15 +23,16 @@ from memscope_daemon.attach.x86_64 import Registers
 
 SEIZE_LIMIT_S, CALL_LIMIT_S, FUNCTION_LIMIT_S = 0.1, 0.2, 0.5
 HANDLER_LOOK_BYTES = 32768
+_NOWHERE = Mapping((1 << 64) - 1, 0, "", 0, "")
 _CLONES = (x86_64.NR_CLONE, 435)
 
 
 class Unsafe(Exception):
-    """Not now: the thread was let go untouched. ``reason`` is a short word."""
+    """Not now: the thread was let go untouched. ``reason`` is a short word; ``report``: the stop it cost."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, report: StopReport | None = None) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.report = reason, report
 
 
 class Gone(Exception):
@@ -61,9 +63,11 @@ class StopReport:
 class StoppedThread:
     """One thread, stopped by :meth:`stop`, let go by :meth:`release`."""
 
-    def __init__(self, pid: int, tid: int, net: Net, stack: Mapping) -> None:
+    def __init__(self, pid: int, tid: int, net: Net, mappings: Sequence[Mapping]) -> None:
+        """``mappings``: the process's, in order of address, as of just before."""
         self.pid, self.tid = pid, tid
-        self._net, self._stack = net, stack
+        self._net, self._mappings = net, mappings
+        self._stack = _NOWHERE
         self._original = Registers()
         self._now = Registers()
         self._xstate = ptrace.Xstate()
@@ -120,11 +124,21 @@ class StoppedThread:
     def _objection(self) -> str:
         below = self._original.rsp - x86_64.RED_ZONE_BYTES
         self._frame = x86_64.frame_address(below, len(self._state))
-        if self._original.rsp not in self._stack or self._frame < self._stack.start:
+        self._stack = self._find_stack()
+        if self._frame < self._stack.start:
             return "stack"
         if x86_64.uses_amx(self._state):
             return "tile-registers"
         return "restartable-sequence" if self._in_rseq() else ""
+
+    def _find_stack(self) -> Mapping:
+        """The mapping it stands on, if that is surely the thread's own stack: for main the kernel says so;
+        others have their thread block at its upper end."""
+        sp, block = self._original.rsp, self._original.fs_base
+        at = bisect.bisect_right(self._mappings, sp, key=lambda mapping: mapping.start) - 1
+        mapping = self._mappings[at] if at >= 0 else _NOWHERE
+        own = mapping.path == "[stack]" if self.tid == self.pid else sp < block < mapping.end
+        return mapping if own and sp in mapping and mapping.writable else _NOWHERE
 
     def _in_rseq(self) -> bool:
         """In its own code inside a restartable sequence: bending the registers would hide that from the
@@ -139,6 +153,11 @@ class StoppedThread:
             return False
         start, length = struct.unpack("<QQ", ptrace.read_memory(self.pid, sequence + 8, 16))
         return bool(start <= self._original.rip < start + length)
+
+    def is_waiting(self) -> bool:
+        """Whether it was found blocked in a system call that our stop interrupted."""
+        result = x86_64.signed(self._original.rax)
+        return x86_64.in_call(self._original) and (result in x86_64.RESTARTS or result == x86_64.EINTR)
 
     def in_handler(self) -> bool:
         """Whether a signal handler seems to be under way (a false yes costs a try)."""
@@ -167,8 +186,8 @@ class StoppedThread:
             event, stop = self._wait()
             if event or stop != ptrace.SYSCALL_STOP:
                 self._signal = 0 if event else stop
-                self._put_back()
-                raise Unsafe("signal")
+                interrupted = self._put_back()
+                raise Unsafe("signal", StopReport("look", time.monotonic_ns() - self.stopped_ns, interrupted))
         ptrace.get_registers(self.tid, self._now)
         return x86_64.signed(self._now.rax)
 
@@ -224,10 +243,10 @@ class StoppedThread:
 
         :raises Unsafe: always.
         """
-        if not self._bent:
-            ptrace.request(ptrace.DETACH, self.tid)
-            _limit(0)
-        raise Unsafe(reason)
+        if self._bent:  # the frame stands already: only the way back is right
+            raise Unsafe(reason, self.release("look"))
+        interrupted = self._put_back()
+        raise Unsafe(reason, StopReport("look", time.monotonic_ns() - self.stopped_ns, interrupted))
 
     def _to_signal_stop(self) -> None:
         """From a system call stop to one inside signal handling, without one instruction of the program's."""
@@ -281,14 +300,13 @@ def _too_late(*_: object) -> None:
 
 @contextlib.contextmanager
 def promptly() -> Iterator[None]:
-    """Ahead of everybody for the length of a stop: the target stands still while we wait for a processor.
-    All waiting is asleep, so nobody is kept out."""
-    try:
+    """Around one stop. Ahead of everybody while it lasts: the target stands still while we wait for a
+    processor. All waiting is asleep, so nobody is kept out. Whatever becomes of the stop, its alarm ends."""
+    with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    except OSError:
-        yield
-        return
     try:
         yield
     finally:
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        _limit(0)
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

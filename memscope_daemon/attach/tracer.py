@@ -31,7 +31,7 @@ from typing import Any
 from memscope_daemon.attach import procfs, ptrace, waits, x86_64
 from memscope_daemon.attach.region import CODE_BYTES, REGION_BYTES, Region, build_page
 from memscope_daemon.attach.routes import Choice, Route, choose, choose_caller
-from memscope_daemon.attach.stop import Gone, Net, StoppedThread, Stuck, Unsafe, arm_limits, promptly
+from memscope_daemon.attach.stop import Gone, Net, StopReport, StoppedThread, Stuck, Unsafe, arm_limits, promptly
 from memscope_daemon.attach.waits import Wait
 from memscope_daemon.shim import messages
 from memscope_daemon.shim.layout import Outcome, Stage
@@ -66,6 +66,7 @@ class Tracer:
         self._routes = frozenset(Route(name) for name in job["routes"])
         self._region: Region | None = None
         self._queued: list[Region] = []
+        self._main_block = 0
         self._shared_address = 0
         self._cancelled = False
         self._announced = False
@@ -119,12 +120,6 @@ class Tracer:
     # --- stops ----------------------------------------------------------------------------------
 
     def _threads(self) -> list[tuple[procfs.Task, Wait]]:
-        """Threads to choose among: the main thread alone, where it will do."""
-        main = procfs.task(self._pid, self._pid)
-        if main is not None:
-            seen = (main, waits.classify_live(self._pid, main, self._libc))
-            if seen[1] is Wait.RESTARTS or (seen[1] is Wait.RUNS and Route.K in self._routes):
-                return [seen]
         tasks = procfs.tasks(self._pid)
         return [(task, waits.classify_live(self._pid, task, self._libc)) for task in tasks]
 
@@ -148,6 +143,8 @@ class Tracer:
                     return accept(choice, task, attempt)
             except Unsafe as unsafe:
                 last = unsafe.reason
+                if unsafe.report is not None:
+                    self._say_stop(unsafe.report)
                 if last == "again":
                     continue
             except ProcessLookupError:
@@ -162,24 +159,20 @@ class Tracer:
         raise Declined("stopped" if last == "group-stop" else code, last)
 
     def _stop(self, choice: Choice, task: procfs.Task, attempt: int) -> StoppedThread:
-        stack = next((m for m in procfs.mappings(self._pid) if m.writable and self._on(m, choice, task)), None)
-        if stack is None:
-            raise Unsafe("stack")
-        thread = StoppedThread(self._pid, choice.tid, self._net, stack)
+        thread = StoppedThread(self._pid, choice.tid, self._net, procfs.mappings(self._pid))
         thread.stop()
+        if choice.tid == self._pid:
+            self._main_block = thread.registers.fs_base
         if thread.in_handler() and not (choice.route is Route.K and attempt > TRIES // 2):
             thread.let_go("in-handler")
         if choice.wait is not Wait.RUNS and not _same_call(thread, task):
             thread.let_go("call-changed")
         return thread
 
-    def _on(self, mapping: procfs.Mapping, choice: Choice, task: procfs.Task) -> bool:
-        if choice.tid == self._pid:
-            return mapping.path == "[stack]"
-        return bool(task.sp) and task.sp in mapping
-
     def _report(self, thread: StoppedThread, purpose: str) -> None:
-        stop = thread.release(purpose)
+        self._say_stop(thread.release(purpose))
+
+    def _say_stop(self, stop: StopReport) -> None:
         self._say(
             {
                 "say": "stop",
@@ -209,21 +202,22 @@ class Tracer:
         return region
 
     def _send_off(self, region: Region) -> None:
-        main_block = 0
+        filled = self._fill_block(region)
 
         def pick(main: int, threads: list[tuple[int, Wait]]) -> Choice | None:
             return choose(main, threads, self._routes)
 
         def accept(choice: Choice, task: procfs.Task, attempt: int) -> None:
-            nonlocal main_block
+            nonlocal filled
             thread = self._stop(choice, task, attempt)
             if choice.route is Route.K:
-                if thread.registers.fs_base != main_block:
-                    main_block = thread.registers.fs_base
-                    with contextlib.suppress(Unsafe):
+                if thread.is_waiting() and Route.P in self._routes and attempt < TRIES - 1:
+                    thread.let_go("main-waits")  # it only looked as if it ran; nobody would serve the queue
+                if not filled:  # main was never stopped before: its thread block was not known
+                    try:
                         thread.let_go("again")
-                    self._fill_block(region, main_block)
-                    raise Unsafe("again")
+                    finally:
+                        filled = self._fill_block(region)
                 made = thread.call(x86_64.NR_CLONE, *region.prepare_clone())
             else:
                 made = self._pthread_create(thread, region)
@@ -236,13 +230,17 @@ class Tracer:
 
         self._stopped(pick, accept, "no-safe-moment")
 
-    def _fill_block(self, region: Region, main: int) -> None:
+    def _fill_block(self, region: Region) -> bool:
+        if not self._main_block or Route.K not in self._routes:
+            return False
         try:
-            region.fill_thread_block(main)
+            region.fill_thread_block(self._main_block)
         except OSError as error:
             if Route.P not in self._routes:
                 raise Declined("thread-block", str(error)) from error
             self._routes = frozenset({Route.P})
+            return False
+        return True
 
     def _pthread_create(self, thread: StoppedThread, region: Region) -> int:
         try:
@@ -415,12 +413,8 @@ class Tracer:
 
 def _same_call(thread: StoppedThread, task: procfs.Task) -> bool:
     registers = thread.registers
-    result = x86_64.signed(registers.rax)
     return (
-        x86_64.in_call(registers)
-        and registers.rip == task.pc
-        and registers.orig_rax == task.call
-        and (result in x86_64.RESTARTS or result == x86_64.EINTR)
+        thread.is_waiting() and registers.rip == task.pc and registers.orig_rax == task.call
     )
 
 
