@@ -21,6 +21,7 @@ import secrets
 import numpy as np
 import numpy.typing as npt
 
+from memscope_daemon import clock
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.shim import layout
 from memscope_daemon.shim.geometry import Geometry
@@ -80,6 +81,7 @@ class SharedMemory:
         shared = cls(descriptor, geometry)
         shared._write_header(session_id)
         shared.write_sampling(sampling)
+        shared.beat(clock.monotonic_ns())  # the shim may be entered at once and must not find nobody reading
         shared._write_word("magic", layout.SESSION_MAGIC)
         return shared
 

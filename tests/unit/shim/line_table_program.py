@@ -7,7 +7,6 @@ import pathlib
 import sys
 import types
 
-
 HARD_TO_FOLLOW = """
 def hard(a, b):
     total = (

@@ -7,6 +7,7 @@ from fake_target import FakeTarget
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memscope_daemon import clock
 from memscope_daemon.model.sampling import PRESETS
 from memscope_daemon.shim import layout
 from memscope_daemon.shim.geometry import geometry_for
@@ -26,6 +27,11 @@ def target():
     fake = FakeTarget(geometry)
     fake.shared = SharedMemory.create(fake.descriptor, geometry, 1, Sampling.of(PRESETS["production"]))
     return fake.map()
+
+
+def test_a_session_made_ready_has_a_reader_from_its_first_moment(target):
+    """Once the first heartbeat came with the first turn of the loop, and the shim dropped what lay before."""
+    assert 0 < target.control.heartbeat_ns <= clock.monotonic_ns()
 
 
 def written(target: FakeTarget) -> list[metadata.Entry]:
