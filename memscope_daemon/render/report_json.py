@@ -25,6 +25,7 @@ from memscope_daemon.model.session import AttachFigures, SessionInfo
 
 SCHEMA_ID = "urn:memscope:report:1"
 SCHEMA_VERSION = 1
+DIGITS = 12
 SCHEMA_PATH = Path(__file__).with_name("schema") / "report-1.json"
 
 Json = dict[str, Any]
@@ -67,7 +68,10 @@ def _estimate(name: str, estimate: Estimate, scale: float = 1.0) -> Json:
 def _number(value: float) -> float | int | None:
     if not math.isfinite(value):
         return None
-    return int(value) if value == int(value) else value
+    if value == int(value):
+        return int(value)
+    # The last digits depend on how sums were added up, and mean nothing.
+    return float(f"{value:.{DIGITS}g}")
 
 
 def _session(session: SessionInfo) -> Json:

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from memscope_client import Client, DaemonError, Sampling
+from memscope_daemon.errors import AttachFailed, AttachRefused, MemscopeError, TargetEnded
+from memscope_daemon.server import tracking as tracking_module
+from tests.support.waiting import until
+from tests.unit.server.mini_shipper import SESSION_ID, MiniShipper, hello
+from tests.unit.server.serving import FakeTracking, Serving
+
+EVERYTHING = Sampling.rate(1.0, seed=7)
+PID = os.getpid()
+
+
+def test_the_version_says_who_serves(client: Client) -> None:
+    found = client.version()
+    assert (found.protocol_version, found.pid) == (1, PID)
+
+
+def test_attach_tells_of_progress_and_ends_with_an_active_session(serving: Serving, client: Client) -> None:
+    attachment = client.attach(PID, EVERYTHING)
+    assert list(attachment) == ["waiting for the GIL"]
+    session = attachment.result()
+    assert (session.state, session.target.pid, session.attach.route) == ("active", PID, "K")
+    assert session.attach.stops[0].duration_ns == 101_000
+    assert [one.session_id for one in client.sessions()] == [session.session_id]
+
+
+def test_detach_returns_when_the_last_event_is_stored(serving: Serving, client: Client) -> None:
+    session = client.attach(PID, EVERYTHING).result()
+    ended = client.detach(session.session_id)
+    assert (ended.state, ended.end_reason, ended.detach.total_ns) == ("ended", "detached", 900_000)
+    assert client.report(session.session_id).figures.live_bytes.value == 31
+    assert client.detach(session.session_id).state == "ended"
+
+
+def test_a_second_attach_to_a_tracked_process_is_refused(serving: Serving, client: Client) -> None:
+    session = client.attach(PID, EVERYTHING).result()
+    with pytest.raises(DaemonError, match=f"tracked already by session {session.session_id}") as refused:
+        client.attach(PID, EVERYTHING).result()
+    assert (refused.value.code, refused.value.exit_code) == ("session.already-attached", 3)
+    client.detach(session.session_id)
+    again = client.attach(PID, EVERYTHING).result()
+    assert again.session_id != session.session_id
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"),
+    [
+        (AttachRefused("attach.zombie", "it is a zombie", "reap it"), 3),
+        (AttachFailed("attach.dlopen", "it could not load the shim", "see above"), 1),
+        (TargetEnded("attach.exited", "it ended", "attach to another"), 4),
+    ],
+)
+def test_a_refusal_reaches_the_client_whole(
+    serving: Serving, client: Client, error: MemscopeError, exit_code: int
+) -> None:
+    def refuse(tracking: FakeTracking) -> None:
+        tracking.refusal = error
+
+    serving.prepare = refuse
+    with pytest.raises(DaemonError) as refused:
+        client.attach(PID, EVERYTHING).result()
+    found = refused.value
+    assert (found.code, found.message, found.next_step) == (error.code, error.message, error.next_step)
+    assert found.exit_code == exit_code
+    assert client.sessions(include_ended=True) == ()
+
+
+def test_a_bug_in_an_attach_is_answered_and_not_swallowed(serving: Serving, client: Client) -> None:
+    def break_it(tracking: FakeTracking) -> None:
+        raise ZeroDivisionError("made up")
+
+    serving.prepare = break_it
+    with pytest.raises(DaemonError, match="made up") as refused:
+        client.attach(PID, EVERYTHING).result()
+    assert refused.value.code == "daemon.bug"
+
+
+def test_an_attach_whose_shipper_never_comes_is_taken_back(
+    serving: Serving, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_silent(tracking: FakeTracking) -> None:
+        tracking.says_hello = False
+
+    monkeypatch.setattr(tracking_module, "HELLO_TIMEOUT_S", 0.05)
+    serving.prepare = be_silent
+    with pytest.raises(DaemonError, match="the hooks are out again"):
+        client.attach(PID, EVERYTHING).result()
+    assert not serving.made[0].shipper.alive
+
+
+def test_an_attach_that_is_given_up_is_cancelled(serving: Serving, client: Client) -> None:
+    def hold(tracking: FakeTracking) -> None:
+        tracking.hold = threading.Event()
+        tracking.refusal = AttachRefused("attach.cancelled", "it was cancelled", "attach again")
+
+    serving.prepare = hold
+    attachment = client.attach(PID, EVERYTHING)
+    assert next(iter(attachment)) == "waiting for the GIL"
+    attachment.cancel()
+    assert serving.made[0].cancelled.wait(30)
+
+
+@pytest.mark.parametrize("sampling", [Sampling("rate", 1.5), Sampling("rate", 0.0), Sampling("", 1.0)])
+def test_a_sampling_that_makes_no_sense_is_refused(client: Client, sampling: Sampling) -> None:
+    with pytest.raises(DaemonError) as refused:
+        client.attach(PID, sampling).result()
+    assert refused.value.code.startswith("config.")
+    assert refused.value.exit_code == 2
+
+
+def test_a_new_sampling_goes_to_the_shipper(serving: Serving, client: Client) -> None:
+    session = client.attach(PID, EVERYTHING).result()
+    changed = client.set_sampling(session.session_id, Sampling.bytes(65_537.0))
+    assert (changed.sampling.mode, changed.sampling.value) == ("bytes", 65_537.0)
+    wire = serving.made[0].wire
+    assert wire is not None
+    wire.read()
+    assert wire.commands[0].set_sampling.sampling.value == 65_537.0
+
+
+def test_a_session_that_others_attached_is_detached_over_its_stream(serving: Serving, client: Client) -> None:
+    shipper = MiniShipper(serving.address, hello())
+    answers: list[str] = []
+    asking = threading.Thread(target=lambda: answers.append(client.detach(SESSION_ID).end_reason))
+    asking.start()
+    shipper.read()
+    assert shipper.commands[0].WhichOneof("command") == "detach"
+    shipper.goodbye()
+    asking.join(30)
+    assert answers == ["detached"]
+
+
+def test_a_shipper_that_dies_ends_its_session_by_name(serving: Serving, client: Client) -> None:
+    session = client.attach(PID, EVERYTHING).result()
+    tracking = serving.made[0]
+    tracking.says_goodbye = False
+    assert tracking.wire is not None
+    tracking.wire.close()
+    tracking.shipper.alive = False
+    until(lambda: not client.sessions(), "the session to end")
+    (ended,) = client.sessions(include_ended=True)
+    assert (ended.session_id, ended.end_reason) == (session.session_id, "shipper_lost")
+
+
+def test_a_target_that_ends_by_itself_ends_its_session(serving: Serving, client: Client) -> None:
+    client.attach(PID, EVERYTHING).result()
+    tracking = serving.made[0]
+    assert tracking.wire is not None
+    tracking.wire.goodbye(reason=2, detail="exited with 0")
+    tracking.shipper.alive = False
+    (ended,) = client.sessions(include_ended=True)
+    assert (ended.end_reason, ended.end_detail) == ("target_exited", "exited with 0")
+    again = client.attach(PID, EVERYTHING).result()
+    assert again.state == "active"
+
+
+def test_stopping_the_daemon_detaches_every_target(serving: Serving, client: Client) -> None:
+    ours = [client.attach(pid, EVERYTHING).result() for pid in (PID, os.getppid())]
+    serving.close()
+    assert [one.shipper.alive for one in serving.made] == [False, False]
+    infos = {entry.info.session_id: entry.info.end_reason.name for entry in serving.book.entries()}
+    assert infos == {one.session_id: "DETACHED" for one in ours}
+
+
+@pytest.mark.parametrize("ask", ["detach", "report", "figures"])
+def test_a_session_that_is_not_there_is_not_found(client: Client, ask: str) -> None:
+    with pytest.raises(DaemonError) as refused:
+        getattr(client, ask)("00000000000000ff")
+    assert refused.value.code == "session.not-found"
+
+
+def test_an_export_of_an_unknown_kind_names_those_there_are(serving: Serving, client: Client) -> None:
+    shipper = MiniShipper(serving.address, hello())
+    with pytest.raises(DaemonError, match="there is no format 'svg'") as refused:
+        client.export(SESSION_ID, "svg")
+    assert "json, collapsed" in refused.value.next_step
+    with pytest.raises(DaemonError, match="there is no measure 'miles'"):
+        client.export(SESSION_ID, "collapsed", measure="miles")
+    shipper.close()
