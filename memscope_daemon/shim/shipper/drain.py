@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from memscope_daemon import clock
 from memscope_daemon._pb import dictionary_pb2, events_pb2
 from memscope_daemon._pb import ingest_service_pb2 as pb
 from memscope_daemon.shim.shipper import columns, rings
@@ -25,6 +26,7 @@ from memscope_daemon.shim.shipper.shared import LossFigures, Sampling, SharedMem
 #: Bounds a batch to about 2.4 MB of columns, so that with its dictionary (1 MiB) it stays under the 4 MiB
 #: that a grpc server takes unless told otherwise.
 BATCH_EVENTS_MAX = 32 << 10
+_ENTRIES_PER_BEAT = 1024
 
 
 class Drain:
@@ -113,8 +115,10 @@ class Drain:
         run = self._meta.take(self._meta.capacity).tobytes()
         if run:
             self._shared.write_tail("meta", self._meta.tail)
-            for entry in self._metadata.read(run):
+            for index, entry in enumerate(self._metadata.read(run)):
                 self._dictionary.take(entry)
+                if index % _ENTRIES_PER_BEAT == _ENTRIES_PER_BEAT - 1:  # megabytes of it take a while
+                    self._shared.beat(clock.monotonic_ns())
 
     def _keep(self, records: rings.Records) -> int:
         if len(records):
