@@ -37,14 +37,13 @@ class IngestService(services.IngestServicer):  # type: ignore[misc,unused-ignore
             entry = self._open(requests)
             outgoing: Outgoing = queue.SimpleQueue()
             last_batch = entry.connect(outgoing)
-        self._began(entry)
-        yield pb.IngestStreamResponse(
-            hello_ack=pb.HelloAck(protocol_version=PROTOCOL_VERSION, last_batch=last_batch)
-        )
         reader = _Reader(entry, requests, outgoing, context)
-        context.add_callback(lambda: outgoing.put(None))
-        threading.Thread(target=reader.run, name="ingest-reader", daemon=True).start()
+        # The call may break at any yield, the first one included: gRPC then just drops this generator.
         try:
+            self._began(entry)
+            yield _hello_ack(last_batch)
+            context.add_callback(lambda: outgoing.put(None))
+            threading.Thread(target=reader.run, name="ingest-reader", daemon=True).start()
             yield from _until_end(outgoing, context)
         finally:
             reader.leave()
@@ -118,6 +117,11 @@ class _Reader:
         while not self._entry.take(batch):
             if self._left.wait(ROOM_WAIT_S):
                 return
+
+
+def _hello_ack(last_batch: int) -> pb.IngestStreamResponse:
+    ack = pb.HelloAck(protocol_version=PROTOCOL_VERSION, last_batch=last_batch)
+    return pb.IngestStreamResponse(hello_ack=ack)
 
 
 def _until_end(outgoing: Outgoing, context: grpc.ServicerContext) -> Iterator[pb.IngestStreamResponse]:

@@ -143,6 +143,7 @@ class Entry:
         except MemscopeError as error:
             LOG.error("session %s: %s", self.info.session_id, error)
         self._actor.stop()
+        self._recording = None
 
     # --- in the actor's thread -----------------------------------------------------------------------
 

@@ -226,8 +226,8 @@ class Tracker:
                 if one.lock.acquire(blocking=False):
                     try:
                         self._look_after(session_id, one)
-                    except MemscopeError as error:
-                        LOG.error("session %s: %s", session_id, error)
+                    except Exception as error:  # whatever it is, the others want to be looked after too
+                        LOG.error("session %s: %r", session_id, error)
                     finally:
                         one.lock.release()
 
