@@ -68,7 +68,7 @@ class Drain:
         """Whether anything read waits for its batch."""
         return bool(self._waiting) or self._dictionary.pending
 
-    def read(self, limit: int = 4 * BATCH_EVENTS_MAX) -> int:
+    def read(self, limit: int = BATCH_EVENTS_MAX) -> int:
         """Takes up to ``limit`` records from each ring, and all metadata. Returns how many records."""
         if self._dictionary.line_table is None:
             self._choose_line_table()

@@ -18,7 +18,7 @@ from memscope_daemon.shim.geometry import (
 
 def parts(geometry):
     sizes = geometry.capacities
-    record, live, slot = (ctypes.sizeof(kind) for kind in (layout.Record, layout.Live, layout.Slot))
+    record, slot, live = ctypes.sizeof(layout.Record), ctypes.sizeof(layout.Slot), layout.LIVE_BYTES
     return [
         (0, ctypes.sizeof(layout.Session)),
         (geometry.events_offset, sizes.event * record),

@@ -56,6 +56,7 @@ CONSTANTS = {
     "MS_ATTACH_BYTES": layout.ATTACH_BYTES,
     "MS_READER_TIMEOUT_NS": layout.READER_TIMEOUT_NS,
     "MS_DEPTH_MAX": layout.DEPTH_MAX,
+    "MS_LIVE_BYTES": layout.LIVE_BYTES,
     "MS_LOSS_ROOM": layout.LOSS_ROOM,
     "MS_LOSS_COUNT": len(layout.LOSSES),
 }
