@@ -32,7 +32,13 @@ def objects(n=100000):
 
 DOCUMENT = {
     "users": [
-        {"id": i, "name": "user%d" % i, "tags": ["a", "b", str(i)], "score": i * 1.5, "nested": {"x": [1, 2, 3], "y": None}}
+        {
+            "id": i,
+            "name": "user%d" % i,
+            "tags": ["a", "b", str(i)],
+            "score": i * 1.5,
+            "nested": {"x": [1, 2, 3], "y": None},
+        }
         for i in range(1000)
     ]
 }
@@ -126,7 +132,10 @@ def main():
                 after = seconds(work)
                 ratios[name].append(during / ((before + after) / 2))
         shown = {name: round(statistics.median(values), 3) for name, values in ratios.items()}
-        print(f"{sys.version.split()[0]} {work.__name__:15} {before * 1e3:6.1f} ms  {shown}  {losses}", flush=True)
+        print(
+            f"{sys.version.split()[0]} {work.__name__:15} {before * 1e3:6.1f} ms  {shown}  {losses}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+from tests.support.interpreters import supported_interpreters
 
-from tests.support.interpreters import supported_interpreters  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAM = ROOT / "tests/shim/programs/inside.py"
 LAYOUT = ROOT / "memscope_daemon/shim/layout.py"
@@ -23,8 +22,6 @@ LAYOUT = ROOT / "memscope_daemon/shim/layout.py"
 @pytest.fixture(scope="session")
 def shim_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shim, compiled from the sources as they are now."""
-    import os
-
     import setup
 
     here = Path.cwd()

@@ -83,7 +83,10 @@ def test_raw_allocations_without_the_gil_are_recorded_or_counted(inside: Inside)
 def test_what_does_not_fit_is_dropped_and_counted(inside: Inside) -> None:
     answer = inside("overflow")
     assert answer["records"] <= 64
-    assert answer["losses"]["ALLOC_RING_FULL"] + answer["losses"].get("ALLOC_TABLE_FULL", 0) >= answer["made"] - 64
+    assert (
+        answer["losses"]["ALLOC_RING_FULL"] + answer["losses"].get("ALLOC_TABLE_FULL", 0)
+        >= answer["made"] - 64
+    )
 
 
 def test_control_words_change_pause_and_detach_without_a_stop(inside: Inside) -> None:

@@ -40,7 +40,9 @@ class Shim:
         self._end = offset + count * each
         return offset
 
-    def make_session(self, mode, value, depth=32, stacks=1, seed=1, events=1 << 16, live=1 << 16, meta=1 << 21):
+    def make_session(
+        self, mode, value, depth=32, stacks=1, seed=1, events=1 << 16, live=1 << 16, meta=1 << 21
+    ):
         layout = self.layout
         self._end = ctypes.sizeof(layout.Session)
         head = layout.Session()
@@ -73,7 +75,14 @@ class Shim:
         # The shim unmaps what it is given on leaving, so it gets a mapping of its own.
         libc = ctypes.CDLL(None)
         libc.mmap.restype = ctypes.c_void_p
-        libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+        libc.mmap.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_size_t,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_long,
+        ]
         map_shared, map_populate = 1, 0x8000
         address = libc.mmap(None, head.total_bytes, 3, map_shared | map_populate, fd, 0)
         self.on_shared(fd, head.total_bytes)
@@ -86,7 +95,11 @@ class Shim:
     def _call(self, operation, address, length):
         layout = self.layout
         attach = layout.Attach()
-        attach.magic, attach.abi_version, attach.operation = layout.ATTACH_MAGIC, layout.ABI_VERSION, operation
+        attach.magic, attach.abi_version, attach.operation = (
+            layout.ATTACH_MAGIC,
+            layout.ABI_VERSION,
+            operation,
+        )
         attach.shared_address, attach.shared_bytes = address, length
         attach.python_hexversion = sys.hexversion
         for name, symbols in layout.PYTHON_API.items():
@@ -134,17 +147,35 @@ class Shim:
             at = offset + ctypes.sizeof(code)
             file = self.map[at : at + code.file_bytes].decode("latin-1")
             name = self.map[at + code.file_bytes : at + code.file_bytes + code.name_bytes].decode("latin-1")
-            return {"kind": "code", "code": code.code, "file": file, "name": name, "first_line": code.first_line}
+            return {
+                "kind": "code",
+                "code": code.code,
+                "file": file,
+                "name": name,
+                "first_line": code.first_line,
+            }
         if head.kind == layout.MetaKind.STACK:
             stack = layout.MetaStack.from_buffer_copy(self.map, offset)
-            frames = (layout.FrameRef * stack.frame_count).from_buffer_copy(self.map, offset + ctypes.sizeof(stack))
+            frames = (layout.FrameRef * stack.frame_count).from_buffer_copy(
+                self.map, offset + ctypes.sizeof(stack)
+            )
             return {"kind": "stack", "stack": stack.stack, "frames": [(f.code, f.offset) for f in frames]}
         if head.kind == layout.MetaKind.THREAD:
             thread = layout.MetaThread.from_buffer_copy(self.map, offset)
-            return {"kind": "thread", "thread": thread.thread, "native_id": thread.native_id, "pthread_id": thread.pthread_id}
+            return {
+                "kind": "thread",
+                "thread": thread.thread,
+                "native_id": thread.native_id,
+                "pthread_id": thread.pthread_id,
+            }
         if head.kind == layout.MetaKind.SAMPLING:
             setting = layout.MetaSampling.from_buffer_copy(self.map, offset)
-            return {"kind": "sampling", "sampling": setting.sampling, "mode": setting.mode, "value": setting.value}
+            return {
+                "kind": "sampling",
+                "sampling": setting.sampling,
+                "mode": setting.mode,
+                "value": setting.value,
+            }
         return {"kind": "pad"}
 
     def losses(self):

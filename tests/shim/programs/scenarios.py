@@ -158,7 +158,11 @@ def reused_code(shim):
             name = names[top[r["stack"]]]
             if name.startswith("made_"):
                 got[i] = name
-    return {"wrong": [[i, n] for i, n in got.items() if n != "made_%03d" % i], "seen": len(got), "losses": shim.losses()}
+    return {
+        "wrong": [[i, n] for i, n in got.items() if n != "made_%03d" % i],
+        "seen": len(got),
+        "losses": shim.losses(),
+    }
 
 
 def threads_without_gil(shim):
