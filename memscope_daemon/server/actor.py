@@ -42,6 +42,12 @@ class Actor:
             self._work.put((work, future))
         return future.result()
 
+    def post(self, work: Callable[[], None]) -> None:
+        """Runs ``work`` there, before anything that is handed over later. What it raises is lost."""
+        with self._lock:
+            if not self._stopping:
+                self._work.put((work, Future()))
+
     def stop(self) -> None:
         """Ends the thread when all work handed over so far is done."""
         with self._lock:

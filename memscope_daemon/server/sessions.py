@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
-from memscope_daemon.errors import AnalysisError, MemscopeError, TrackingError
+from memscope_daemon.errors import AnalysisError, MemscopeError, SystemFailure, TrackingError
 from memscope_daemon.model.report import Resident
 from memscope_daemon.model.session import EndReason, SessionInfo, SessionState
 from memscope_daemon.query.evidence import Evidence
@@ -23,7 +23,6 @@ from memscope_daemon.server.recording import Recording
 
 LOG = logging.getLogger("memscope.sessions")
 IDLE_S = 0.1
-ROOM_WAIT_S = 0.5
 
 Answer = TypeVar("Answer")
 Outgoing = queue.SimpleQueue[Any]
@@ -32,9 +31,11 @@ Outgoing = queue.SimpleQueue[Any]
 class Entry:
     """One session. Use :meth:`SessionBook.begin`."""
 
-    def __init__(self, info: SessionInfo) -> None:
+    def __init__(self, info: SessionInfo, path: Path) -> None:
         self._lock = threading.Lock()
-        self._info = info
+        self._info = dataclasses.replace(info, store_path=str(path))
+        self._path = path
+        self._is_fresh = not path.exists()  # nothing can be stored yet
         self._outgoing: Outgoing | None = None
         self._resident = Resident()
         self._names: dict[int, str] = {}
@@ -43,12 +44,15 @@ class Entry:
         self.ended = threading.Event()
         self._actor = Actor(f"session-{info.session_id}", self._tick, IDLE_S)
 
-    def open(self, path: Path) -> None:
-        """Opens the session's file.
+    def open(self) -> None:
+        """Opens the session's file. A new one is made behind the caller's back: an attach waits for this.
 
         :raises SystemFailure: it cannot be opened.
         """
-        self._recording = self._actor.call(lambda: Recording(path, self._info.sampling.mode))
+        if self._is_fresh:
+            self._actor.post(self._open)
+        else:
+            self._actor.call(self._open)
 
     @property
     def info(self) -> SessionInfo:
@@ -69,12 +73,13 @@ class Entry:
         """
         with self._lock:
             before, self._outgoing = self._outgoing, outgoing
+            is_fresh, self._is_fresh = self._is_fresh, False
         if before is not None:
             error = TrackingError(
                 "ingest.replaced", "another stream took over this session", "none is needed"
             )
             before.put(error)
-        return self._actor.call(lambda: self._of_recording().stored_batch)
+        return 0 if is_fresh else self._actor.call(self._stored_batch)
 
     def disconnect(self, outgoing: Outgoing) -> None:
         """That stream is gone."""
@@ -131,25 +136,41 @@ class Entry:
         """Native ids of threads that have no name yet."""
         with self._lock:
             named = set(self._names)
-        tables = self._of_recording().tables
-        return self._actor.call(lambda: {row.native_id for row in tables.threads.values()} - named)
+        return self._actor.call(
+            lambda: {row.native_id for row in self._of_recording().tables.threads.values()} - named
+        )
 
     def close(self) -> None:
         """Stores what is there and closes the file. The entry answers no more."""
-        recording = self._recording
         try:
-            if recording is not None:
-                self._actor.call(recording.close)
+            self._actor.call(self._close)
         except MemscopeError as error:
             LOG.error("session %s: %s", self.info.session_id, error)
         self._actor.stop()
-        self._recording = None
 
     # --- in the actor's thread -----------------------------------------------------------------------
 
+    def _open(self) -> None:
+        self._recording = Recording(self._path, self._info.sampling.mode)
+
+    def _close(self) -> None:
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            recording.close()
+
+    def _stored_batch(self) -> int:
+        """Opens the file if that failed before: the shipper has come again."""
+        if self._recording is None:
+            self._open()
+        return self._of_recording().stored_batch
+
     def _of_recording(self) -> Recording:
         if self._recording is None:
-            raise not_found(self._info.session_id)
+            raise SystemFailure(
+                "store.not-opened",
+                f"{self._path} is not open",
+                "see that the disk has room; see the daemon's log",
+            )
         return self._recording
 
     def _take(self, batch: Any) -> bool:
@@ -229,10 +250,9 @@ class SessionBook:
         with self._lock:
             if info.session_id in self._entries:
                 return self._entries[info.session_id]
-            path = self._folder / f"{info.session_id}.duckdb"
-            entry = Entry(dataclasses.replace(info, store_path=str(path)))
+            entry = Entry(info, self._folder / f"{info.session_id}.duckdb")
             try:
-                entry.open(path)
+                entry.open()
             except MemscopeError:
                 entry.close()
                 raise

@@ -262,3 +262,20 @@ def test_a_recording_takes_no_more_than_its_bound_while_the_store_refuses(
     found.commit()
     assert found.has_room
     found.close()
+
+
+def test_a_file_that_cannot_be_made_is_tried_again_when_the_shipper_comes_again(
+    serving: Serving, client: Client
+) -> None:
+    in_the_way = serving.folder / f"{SESSION_ID}.duckdb.wal"
+    in_the_way.mkdir()
+    shipper = MiniShipper(serving.address, hello())
+    shipper.send(first_batch())
+    error = shipper.error()
+    assert (error.code(), code_of(error)) == (grpc.StatusCode.UNAVAILABLE, "store.not-opened")
+    in_the_way.rmdir()
+    again = MiniShipper(serving.address, hello())
+    assert again.last_batch == 0
+    again.send(first_batch())
+    again.goodbye()
+    assert live_bytes(client) == 109
