@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -67,7 +68,11 @@ class _Call:
 
 
 class IngestLink:
-    """Owns the channel. ``wake`` is called (from this thread) whenever the loop should look."""
+    """Owns the channel. ``wake`` is called (from this thread) whenever the loop should look.
+
+    There is no close: thread and channel end with the process (closing a channel waits up to 200 ms for
+    grpc's own threads, and nothing is left to be sent by then).
+    """
 
     def __init__(self, address: str, outbox: Outbox, wake: Callable[[], None]) -> None:
         self.commands: queue.SimpleQueue[pb.Command] = queue.SimpleQueue()
@@ -80,7 +85,6 @@ class IngestLink:
         self._heard_ns = 0
         self._call: _Call | None = None
         self._sent_number = 0  # highest batch ever handed to any call
-        self._closing = threading.Event()
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         self._method: Any = self._channel.stream_stream(
             METHOD,
@@ -116,21 +120,11 @@ class IngestLink:
         """For how long the server has not said a word."""
         return now_ns - self._heard_ns
 
-    def close(self) -> None:
-        """Ends the thread and the channel; what is not acknowledged is not sent any more."""
-        self._closing.set()
-        call = self._call
-        if call and call.rpc:
-            call.rpc.cancel()
-        self._channel.close()
-        if self._thread.is_alive():
-            self._thread.join(2.0)
-
     # --- the link's thread -----------------------------------------------------------------------
 
     def _run(self) -> None:
         backoff_s = BACKOFF_FIRST_S
-        while not self._closing.is_set():
+        while True:
             call = self._call = _Call(clock.monotonic_ns())
             try:
                 if self._one_call(call):
@@ -147,7 +141,7 @@ class IngestLink:
                 backoff_s = BACKOFF_FIRST_S
                 self._away_since_ns = clock.monotonic_ns()
             self._settle(LinkState.AWAY)
-            self._closing.wait(backoff_s)
+            time.sleep(backoff_s)
             backoff_s = min(2 * backoff_s, BACKOFF_MAX_S)
 
     def _settle(self, state: LinkState) -> None:
@@ -164,8 +158,6 @@ class IngestLink:
         except grpc.RpcError as error:
             if error.code() in _REFUSALS:
                 raise _Refused(f"{error.code().name}: {error.details()}") from error
-            return False
-        except ValueError:  # the channel was closed under us
             return False
         return said_goodbye.is_set()
 

@@ -86,7 +86,6 @@ class Session:
         self._link.warm_up()
         self._shared.touch()
         end = self._loop()
-        self._link.close()
         self._tell_parent(
             {
                 "say": "ended",
