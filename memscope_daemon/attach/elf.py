@@ -119,7 +119,7 @@ class Elf:
     def is_static(self) -> bool:
         """Nothing is loaded into it: no dynamic linker is asked for, and it is not a library."""
         kinds = {segment.type for segment in self.segments}
-        return PT_INTERP not in kinds and self.type == ET_EXEC or PT_DYNAMIC not in kinds
+        return (PT_INTERP not in kinds and self.type == ET_EXEC) or PT_DYNAMIC not in kinds
 
     def load_base(self, first_mapping: int) -> int:
         """What to add to a file's addresses, given where its first loaded segment is mapped."""

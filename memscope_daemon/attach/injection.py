@@ -32,7 +32,10 @@ OnShared = Callable[[int], None]
 OnProgress = Callable[[str], None]
 
 _DECLINED = {
-    "no-safe-moment": ("no safe moment was found to interrupt it", "try again, or when it does something else"),
+    "no-safe-moment": (
+        "no safe moment was found to interrupt it",
+        "try again, or when it does something else",
+    ),
     "stopped": ("it was stopped (by SIGSTOP or job control)", "let it go on (kill -CONT) and try again"),
     "unstoppable": ("its thread could not be stopped", "try again when its disk or network wait is over"),
     "no-memory": ("it could not map a few pages of memory", "raise its memory limit"),
@@ -46,14 +49,30 @@ _FAILED = {
     layout.Outcome.MMAP: ("no-memory", "it could not map the shared memory", "raise its address-space limit"),
     layout.Outcome.GO_TIMEOUT: ("go-timeout", "the shared memory was not ready in time", "try again"),
     layout.Outcome.QUEUE_FULL: ("queue-full", "its queue of pending calls stays full", "try again"),
-    layout.Outcome.NOT_INITIALIZED: ("finalizing", "its interpreter is not up, or shutting down", "try another process"),
+    layout.Outcome.NOT_INITIALIZED: (
+        "finalizing",
+        "its interpreter is not up, or shutting down",
+        "try another process",
+    ),
     layout.Outcome.DLOPEN: ("dlopen", "it could not load the shim", "see the reason above"),
     layout.Outcome.DLSYM: ("dlsym", "the shim loaded there is of another kind", "reinstall memscope"),
     layout.Outcome.BAD_SESSION: ("bad-session", "the shim refused the shared memory", "report this"),
-    layout.Outcome.BAD_VERSION: ("bad-version", "the shim does not know this interpreter", "report its version"),
+    layout.Outcome.BAD_VERSION: (
+        "bad-version",
+        "the shim does not know this interpreter",
+        "report its version",
+    ),
     layout.Outcome.NO_API: ("no-api", "the shim missed a function of the interpreter", "report its version"),
-    layout.Outcome.INTERPRETER: ("subinterpreters", "a subinterpreter took the call", "try again when only the main interpreter runs"),
-    layout.Outcome.ALREADY: ("already-tracked", "it is being tracked by another session", "detach that one first: memscoped detach"),
+    layout.Outcome.INTERPRETER: (
+        "subinterpreters",
+        "a subinterpreter took the call",
+        "try again when only the main interpreter runs",
+    ),
+    layout.Outcome.ALREADY: (
+        "already-tracked",
+        "it is being tracked by another session",
+        "detach that one first: memscoped detach",
+    ),
 }
 
 
@@ -123,7 +142,9 @@ class TracerProcess:
         threading.Thread(target=self._process.wait, daemon=True, name="memscope-reaper").start()
 
 
-def build_job(facts: Facts, plan: Plan, operation: layout.Operation, shim: Path, shared_bytes: int) -> dict[str, Any]:
+def build_job(
+    facts: Facts, plan: Plan, operation: layout.Operation, shim: Path, shared_bytes: int
+) -> dict[str, Any]:
     """What the tracer must know. ``shared_bytes`` 0 for LEAVE."""
     interpreter = facts.interpreter or Interpreter()
     loader = region.read_loader(shim)
@@ -196,7 +217,9 @@ class Injection:
         except TimeoutError:
             raise self._failed("tracer-silent", "the tracer fell silent", "try again") from None
         if received is None:
-            raise self._failed("tracer-died", "the tracer process ended", "the target goes on unharmed; try again")
+            raise self._failed(
+                "tracer-died", "the tracer process ended", "the target goes on unharmed; try again"
+            )
         return received
 
     def _share(self, descriptors: list[int]) -> None:
@@ -235,16 +258,24 @@ class Injection:
     def _ended(self) -> AttachRefused | TargetEnded:
         pid = self._job["pid"]
         return TargetEnded(
-            "attach.exited", f"process {pid} ended during the attach", "attach to the process that replaced it",
+            "attach.exited",
+            f"process {pid} ended during the attach",
+            "attach to the process that replaced it",
             exit_code=3,
-        )  # fmt: skip
+        )
 
     def _declined(self, code: str, detail: str) -> AttachRefused:
         if code == "cancelled":
-            return AttachRefused("attach.cancelled", "the attach was cancelled; the target is as it was", "attach again when you like")
+            return AttachRefused(
+                "attach.cancelled",
+                "the attach was cancelled; the target is as it was",
+                "attach again when you like",
+            )
         reason, step = _DECLINED.get(code, (detail, "try again"))
         more = f" ({detail})" if detail and detail != reason else ""
-        return AttachRefused(f"attach.{code}", f"process {self._job['pid']} was left as it was: {reason}{more}", step)
+        return AttachRefused(
+            f"attach.{code}", f"process {self._job['pid']} was left as it was: {reason}{more}", step
+        )
 
     def _refused_inside(self, outcome: layout.Outcome, error: str) -> AttachRefused | AttachFailed:
         code, reason, step = _FAILED.get(outcome, ("unknown", f"outcome {int(outcome)}", "report this"))

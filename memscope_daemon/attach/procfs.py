@@ -1,4 +1,4 @@
-"""What /proc says of a process. Reads only, never stops anything. A vanished process is ProcessLookupError."""
+"""What /proc says of a process. Reads only, stops nothing. A vanished process is ProcessLookupError."""
 
 from __future__ import annotations
 
@@ -54,9 +54,8 @@ def _read(path: str, limit: int = 1 << 26) -> str:
 
 def status(pid: int) -> dict[str, str]:
     """The fields of /proc/PID/status."""
-    return dict(
-        (name, value.strip()) for name, _, value in (line.partition(":") for line in _read(f"/proc/{pid}/status").splitlines())
-    )
+    lines = _read(f"/proc/{pid}/status").splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def start_time_ticks(pid: int) -> int:
@@ -72,7 +71,9 @@ def _mapping(line: str) -> Mapping:
     fields = line.split(None, 5)
     start, _, end = fields[0].partition("-")
     path = fields[5] if len(fields) > 5 else ""
-    return Mapping(int(start, 16), int(end, 16), fields[1], int(fields[2], 16), path.removesuffix(" (deleted)"))
+    return Mapping(
+        int(start, 16), int(end, 16), fields[1], int(fields[2], 16), path.removesuffix(" (deleted)")
+    )
 
 
 def map_file(pid: int, mapping: Mapping) -> str:
@@ -97,7 +98,14 @@ def task(pid: int, tid: int) -> Task | None:
         if numbers[0] < 0:
             return Task(tid, -1, (), numbers[1], numbers[2])
         wchan = _read(f"/proc/{pid}/task/{tid}/wchan", 4096)
-        return Task(tid, numbers[0], tuple(numbers[1:7]), numbers[7], numbers[8], "" if wchan == "0" else wchan.partition(".")[0])
+        return Task(
+            tid,
+            numbers[0],
+            tuple(numbers[1:7]),
+            numbers[7],
+            numbers[8],
+            "" if wchan == "0" else wchan.partition(".")[0],
+        )
     except (ProcessLookupError, ValueError, IndexError):
         return None
 
@@ -119,6 +127,8 @@ def descriptor_target(pid: int, descriptor: int) -> str:
 def pending_signals(pid: int, tid: int) -> int:
     """Signals that wait for this thread or for the whole process, blocked or not, as a mask."""
     fields = dict(
-        line.split(":", 1) for line in _read(f"/proc/{pid}/task/{tid}/status", 8192).splitlines() if ":" in line
+        line.split(":", 1)
+        for line in _read(f"/proc/{pid}/task/{tid}/status", 8192).splitlines()
+        if ":" in line
     )
     return int(fields["SigPnd"], 16) | int(fields["ShdPnd"], 16)

@@ -108,7 +108,9 @@ class Region:
         )
 
     def fill_clone_stack(self, entry: int) -> None:
-        ptrace.write_memory(self.pid, self.top - 16, struct.pack("<QQ", self.address + entry, self.page_address))
+        ptrace.write_memory(
+            self.pid, self.top - 16, struct.pack("<QQ", self.address + entry, self.page_address)
+        )
 
 
 def build_page(job: dict[str, Any], shared_address: int) -> Attach:

@@ -1,4 +1,4 @@
-"""Which thread, by which route: asked anew at each try, for threads go in and out of calls all the time. Pure."""
+"""Which thread, by which route: asked anew at each try, for threads go in and out of calls. Pure."""
 
 from __future__ import annotations
 

@@ -54,7 +54,9 @@ class LeaveResult:
     def __str__(self) -> str:
         if not self.had_hooks:
             return "memscope's hooks were out already"
-        return "hooks left pass-through: another tool stands on top" if self.left_in_chain else "hooks taken out"
+        return (
+            "hooks left pass-through: another tool stands on top" if self.left_in_chain else "hooks taken out"
+        )
 
 
 class TargetSession:

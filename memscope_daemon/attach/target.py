@@ -23,7 +23,10 @@ CAP_SYS_PTRACE = 19
 _SYS_KCMP, _KCMP_VM = 312, 1
 _SETTLE_TRIES, _SETTLE_S = 10, 0.02
 _VERSION_IN_NAME = re.compile(r"python(\d)\.(\d+)([a-z]*)")
-_INTERPRETERS = (("PyInterpreterState_Get", "interpreter_current"), ("PyInterpreterState_Main", "interpreter_main"))
+_INTERPRETERS = (
+    ("PyInterpreterState_Get", "interpreter_current"),
+    ("PyInterpreterState_Main", "interpreter_main"),
+)
 _MARKS = {"_Py_DecRefShared": "free-threaded", "_Py_NegativeRefcount": "debug"}
 
 
@@ -251,7 +254,9 @@ def _interpreter(pid: int, maps: tuple[Mapping, ...], executable: str) -> Interp
             found = _read_interpreter(pid, first[path], path)
             if found is not None:
                 embedded = not re.match(r"(python|pypy)", Path(executable).name, re.IGNORECASE)
-                module = any("_xxsubinterpreters" in name or "_interpreters." in name for name in names.values())
+                module = any(
+                    "_xxsubinterpreters" in name or "_interpreters." in name for name in names.values()
+                )
                 return dataclasses.replace(found, embedded=embedded, subinterpreter_module=module)
     return None
 

@@ -31,7 +31,16 @@ from typing import Any
 from memscope_daemon.attach import procfs, ptrace, waits, x86_64
 from memscope_daemon.attach.region import CODE_BYTES, REGION_BYTES, Region, build_page
 from memscope_daemon.attach.routes import Choice, Route, choose, choose_caller
-from memscope_daemon.attach.stop import Gone, Net, StopReport, StoppedThread, Stuck, Unsafe, arm_limits, promptly
+from memscope_daemon.attach.stop import (
+    Gone,
+    Net,
+    StoppedThread,
+    StopReport,
+    Stuck,
+    Unsafe,
+    arm_limits,
+    promptly,
+)
 from memscope_daemon.attach.waits import Wait
 from memscope_daemon.shim import messages
 from memscope_daemon.shim.layout import Outcome, Stage
@@ -65,7 +74,7 @@ class Tracer:
         self._libc = waits.CodeRanges(tuple((start, end) for start, end in job["libc_code"]))
         self._routes = frozenset(Route(name) for name in job["routes"])
         self._region: Region | None = None
-        self._queued: list[Region] = []
+        self._queued: list[tuple[Region, Route]] = []
         self._main_block = 0
         self._shared_address = 0
         self._cancelled = False
@@ -89,7 +98,7 @@ class Tracer:
                 self._clean(page, keep_shared=True)
                 time.sleep(QUEUE_FULL_NAP_S)
             elif self._region:  # K's call waits in a queue that nobody serves: cancelled; now by P
-                self._queued.append(self._region)
+                self._queued.append((self._region, Route.K))
                 self._routes = frozenset({Route.P})
         return self._result(page)
 
@@ -123,15 +132,14 @@ class Tracer:
         tasks = procfs.tasks(self._pid)
         return [(task, waits.classify_live(self._pid, task, self._libc)) for task in tasks]
 
-    def _stopped(self, pick: Any, accept: Any, code: str) -> Any:
+    def _stopped(self, pick: Any, accept: Any, heed_cancel: bool = True) -> Any:
         """Picks a thread, stops it and hands it to ``accept``, again and again until that succeeds.
 
         :raises Declined: no safe moment came. :raises Gone: the process ended.
         """
         limit, last = time.monotonic_ns() + TRIES_NS, "busy"
         for attempt in range(TRIES):
-            self._poll()
-            if self._cancelled:
+            if heed_cancel and self._asked_to_cancel():
                 raise Declined("cancelled")
             try:
                 threads = self._threads()
@@ -156,7 +164,7 @@ class Tracer:
             if time.monotonic_ns() > limit:
                 break
             time.sleep(random.uniform(0.001, 0.02))
-        raise Declined("stopped" if last == "group-stop" else code, last)
+        raise Declined("stopped" if last == "group-stop" else "no-safe-moment", last)
 
     def _stop(self, choice: Choice, task: procfs.Task, attempt: int) -> StoppedThread:
         thread = StoppedThread(self._pid, choice.tid, self._net, procfs.mappings(self._pid))
@@ -185,7 +193,9 @@ class Tracer:
     def _map(self) -> Region:
         def accept(choice: Choice, task: procfs.Task, attempt: int) -> Region:
             thread = self._stop(choice, task, attempt)
-            address = thread.call(x86_64.NR_MMAP, 0, REGION_BYTES, _PROT_RW, _MAP_PRIVATE_ANONYMOUS, x86_64.MINUS_ONE)
+            address = thread.call(
+                x86_64.NR_MMAP, 0, REGION_BYTES, _PROT_RW, _MAP_PRIVATE_ANONYMOUS, x86_64.MINUS_ONE
+            )
             if -4096 < address < 0:
                 self._report(thread, "map")
                 raise Declined("no-memory", os.strerror(-address))
@@ -198,7 +208,7 @@ class Tracer:
                 raise Declined("no-executable-memory", os.strerror(-refused))
             return Region(self._pid, address)
 
-        region: Region = self._stopped(choose_caller, accept, "no-safe-moment")
+        region: Region = self._stopped(choose_caller, accept)
         return region
 
     def _send_off(self, region: Region) -> None:
@@ -228,7 +238,7 @@ class Tracer:
             self._route = choice.route
             self._say({"say": "route", "route": choice.route.value, "tid": choice.tid})
 
-        self._stopped(pick, accept, "no-safe-moment")
+        self._stopped(pick, accept)
 
     def _fill_block(self, region: Region) -> bool:
         if not self._main_block or Route.K not in self._routes:
@@ -323,6 +333,10 @@ class Tracer:
         elif received[0].get("ask") == "go" and region is not None:
             region.set_word("go", 1)
 
+    def _asked_to_cancel(self) -> bool:
+        self._poll()
+        return self._cancelled
+
     def _cancel(self, region: Region) -> Any:
         """After the word is set the call either was running already, or will never do anything."""
         region.set_word("cancel", 1)
@@ -353,7 +367,7 @@ class Tracer:
         unused = page.stage != Stage.DONE or page.outcome < 0 or self._job["operation"] != 1
         shared = page.shared_address if unused and not keep_shared else 0
         limit = time.monotonic_ns() + CANCEL_GRACE_NS
-        while not self._helper_gone(region):
+        while not self._helper_gone(region, self._route):
             if time.monotonic_ns() > limit:
                 return False
             time.sleep(POLL_FAST_S)
@@ -361,9 +375,10 @@ class Tracer:
             return False
         return self._unmap(region, shared)
 
-    def _helper_gone(self, region: Region) -> bool:
+    def _helper_gone(self, region: Region, route: Route | None) -> bool:
+        """K's thread is gone when the kernel says so; P's when nobody in the process has its number."""
         tid = int(region.read().helper_tid)
-        if self._route is Route.K or not tid:
+        if route is Route.K or not tid:
             return not tid
         return all(_tid_inside(self._pid, task) != tid for task in procfs.tids(self._pid))
 
@@ -381,29 +396,28 @@ class Tracer:
             self._report(thread, "clean")
             return True
 
-        cancelled, self._cancelled = self._cancelled, False
         try:
-            return bool(self._stopped(choose_caller, accept, "no-safe-moment"))
+            return bool(self._stopped(choose_caller, accept, heed_cancel=False))
         except Declined:
             return False
-        finally:
-            self._cancelled = cancelled
 
-    def _clean_queued(self) -> bool:
+    def _clean_queued(self, with_shared: bool = False) -> bool:
         """Regions of calls that were cancelled in the queue: out as soon as the call has passed by."""
-        for region in tuple(self._queued):
+        for region, route in tuple(self._queued):
             page = region.read()
-            if page.stage < Stage.DONE or page.helper_tid or not self._unmap(region, 0):
+            if page.stage < Stage.DONE or not self._helper_gone(region, route):
                 continue
-            self._queued.remove(region)
+            if self._unmap(region, page.shared_address if with_shared else 0):
+                self._queued.remove((region, route))
         return not self._queued
 
     def linger(self) -> None:
         """After the result: waits a while for cancelled calls to pass by, and takes their regions out."""
         limit = time.monotonic_ns() + LINGER_NS
-        if self._region is not None and self._region.read().stage < Stage.DONE:
-            self._queued.append(self._region)
-        while not self._clean_queued() and time.monotonic_ns() < limit:
+        unused = self._region is not None and self._region.read().stage < Stage.DONE
+        if self._region is not None and self._route is not None and unused:
+            self._queued.append((self._region, self._route))
+        while not self._clean_queued(with_shared=unused) and time.monotonic_ns() < limit:
             time.sleep(0.1)
 
     def _say(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
@@ -413,9 +427,7 @@ class Tracer:
 
 def _same_call(thread: StoppedThread, task: procfs.Task) -> bool:
     registers = thread.registers
-    return (
-        thread.is_waiting() and registers.rip == task.pc and registers.orig_rax == task.call
-    )
+    return thread.is_waiting() and registers.rip == task.pc and registers.orig_rax == task.call
 
 
 def _tid_inside(pid: int, tid: int) -> int:

@@ -50,10 +50,35 @@ class Registers(ctypes.Structure):
 
     _fields_ = tuple(
         (name, ctypes.c_uint64)
-        for name in (
-            "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss "
-            "fs_base gs_base ds es fs gs"
-        ).split()
+        for name in [
+            "r15",
+            "r14",
+            "r13",
+            "r12",
+            "rbp",
+            "rbx",
+            "r11",
+            "r10",
+            "r9",
+            "r8",
+            "rax",
+            "rcx",
+            "rdx",
+            "rsi",
+            "rdi",
+            "orig_rax",
+            "rip",
+            "cs",
+            "eflags",
+            "rsp",
+            "ss",
+            "fs_base",
+            "gs_base",
+            "ds",
+            "es",
+            "fs",
+            "gs",
+        ]
     )
     r15: int
     r14: int
@@ -238,9 +263,7 @@ def build_thread_block(address: int, main: int, main_tcb: bytes, dtv: bytes) -> 
     """
     block = bytearray(THREAD_BLOCK_BYTES)
     canary, pointer_guard = struct.unpack_from("<QQ", main_tcb, 0x28)
-    struct.pack_into(
-        "<7Q", block, 0, address, address + _DTV_OFFSET + 16, main, 1, 0, canary, pointer_guard
-    )
+    struct.pack_into("<7Q", block, 0, address, address + _DTV_OFFSET + 16, main, 1, 0, canary, pointer_guard)
     moved = bytearray(dtv)
     for offset in range(32, len(dtv) - 15, 16):
         (entry,) = struct.unpack_from("<Q", dtv, offset)
