@@ -55,9 +55,10 @@ class Serving:
         self.folder = folder
         self.address = f"unix:{folder}/d.sock"
         self.log = folder / "serve.log"
+        told = {**environment(folder), "MEMSCOPE_TRACER_DEBUG": "1"}  # a tracer that fails says where
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                command("serve", "--address", self.address), env=environment(folder), cwd=folder, stderr=log
+                command("serve", "--address", self.address), env=told, cwd=folder, stderr=log
             )
         self.client = Client(self.address)
         until(self._answers, "the daemon to answer")

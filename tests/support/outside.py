@@ -19,6 +19,7 @@ import numpy.typing as npt
 SHIM_FILE = "memscope_shim"
 INTERPRETER_FILE = re.compile(r"/(libpython3[.\d]*[a-z]*\.so[.\d]*|python3[.\d]*)( \(deleted\))?$")
 SIGNAL_FIELDS = ("SigCgt", "SigIgn")
+GLIBC_SIGNALS = 1 << 31 | 1 << 32  # SIGCANCEL and SIGSETXID: no program can set or send them
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class ProcessState:
 
     ``blocked``: the signal mask of each thread. ``foreign``: executable or shared memory but for the shim's
     file, by name: a region of the attach or shared memory of a session that stayed would show here.
+    ``descriptors``: by number, what kind of file, and for a file with a name which one. ``signals`` leaves
+    out the two that glibc keeps for itself: it sets their handlers when a process gets a second thread.
     """
 
     threads: frozenset[int]
@@ -74,7 +77,7 @@ def process_state(pid: int) -> ProcessState:
     return ProcessState(
         threads,
         {int(path.name): _link(path) for path in Path(f"/proc/{pid}/fd").iterdir()},
-        {name: status[name] for name in SIGNAL_FIELDS},
+        {name: f"{int(status[name], 16) & ~GLIBC_SIGNALS:016x}" for name in SIGNAL_FIELDS},
         {thread: _status(Path(f"/proc/{pid}/task/{thread}/status"))["SigBlk"] for thread in threads},
         frozenset(_foreign(mappings(pid))),
         status["TracerPid"],
@@ -82,12 +85,19 @@ def process_state(pid: int) -> ProcessState:
 
 
 def difference(before: ProcessState, after: ProcessState) -> dict[str, tuple[object, object]]:
-    """The fields that differ, by name: (before, after)."""
-    return {
-        field.name: (getattr(before, field.name), getattr(after, field.name))
-        for field in dataclasses.fields(ProcessState)
-        if getattr(before, field.name) != getattr(after, field.name)
-    }
+    """What differs, by field: (only before, only after)."""
+    found: dict[str, tuple[object, object]] = {}
+    for field in dataclasses.fields(ProcessState):
+        old, new = (_rows(getattr(state, field.name)) for state in (before, after))
+        if old != new:
+            found[field.name] = (sorted(old - new), sorted(new - old))
+    return found
+
+
+def _rows(value: object) -> set[str]:
+    if isinstance(value, dict):
+        return {f"{key}: {content}" for key, content in value.items()}
+    return {str(each) for each in value} if isinstance(value, frozenset) else {str(value)}
 
 
 def _foreign(rows: tuple[Mapping, ...]) -> list[str]:
@@ -102,7 +112,7 @@ def _foreign(rows: tuple[Mapping, ...]) -> list[str]:
 
 def _link(path: Path) -> str:
     try:
-        return os.readlink(path)  # noqa: PTH115 - the text, not a path: "pipe:[123]"
+        return os.readlink(path).partition(":[")[0]  # noqa: PTH115 - "pipe:[123]" is no path
     except FileNotFoundError:
         return "closed meanwhile"
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -33,8 +37,29 @@ class Sample:
     is_freed: bool
 
 
+@contextlib.contextmanager
+def opened(store_path: str | Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A copy of the file: the daemon keeps its own open for as long as it may be asked about it."""
+    source = Path(store_path)
+    with tempfile.TemporaryDirectory() as folder:
+        for path in source.parent.glob(f"{source.name}*"):  # with its log
+            if path.is_file():
+                shutil.copy(path, folder)
+        with duckdb.connect(str(Path(folder) / source.name)) as connection:
+            yield connection
+
+
 def read_samples(store_path: str | Path) -> list[Sample]:
     """Every sampled allocation of a session that has ended."""
-    with duckdb.connect(str(store_path), read_only=True) as connection:
+    with opened(store_path) as connection:
         rows = connection.execute(ROWS).fetchall()
     return [Sample(row[0] or "", row[1] or "", row[2] or 0, *row[3:]) for row in rows]
+
+
+def first_event_ns(store_path: str | Path) -> int:
+    """When the first event of an ended session happened: nanoseconds since the session began."""
+    with opened(store_path) as connection:
+        row = connection.execute("SELECT min(time_ns) FROM events").fetchone()
+    assert row is not None
+    assert row[0] is not None, "the session has no event"
+    return int(row[0])

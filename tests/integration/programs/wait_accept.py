@@ -16,7 +16,7 @@ def doorman():
         select.select([talk.commands], [], [])
         with socket.create_connection(listener.getsockname()) as caller:
             caller.sendall(b"knock")
-            served.acquire()
+        served.acquire()
 
 
 threading.Thread(target=doorman, daemon=True).start()
@@ -25,5 +25,6 @@ while True:
     connection, _ = listener.accept()
     with connection:
         talk.check(connection.recv(5, socket.MSG_WAITALL) == b"knock")
+        talk.check(connection.recv(1) == b"")
     talk.serve()
     served.release()

@@ -1,22 +1,33 @@
 """The main thread waits for a child process, which ends when a command comes."""
 
+import select
 import subprocess
 import sys
+import threading
 
 from talk import Talk
 
 talk = Talk()
-CHILD = "import select, sys; select.select([int(sys.argv[1])], [], []); sys.exit(29)"
+served = threading.Semaphore(0)
+CHILD = "import sys; sys.stdin.read(); sys.exit(29)"
 
 
 def child():
-    command = [sys.executable, "-I", "-S", "-c", CHILD, str(talk.commands)]
-    return subprocess.Popen(command, pass_fds=[talk.commands])
+    return subprocess.Popen([sys.executable, "-I", "-S", "-c", CHILD], stdin=subprocess.PIPE)
+
+
+def doorman():
+    while True:
+        select.select([talk.commands], [], [])
+        current.stdin.close()
+        served.acquire()
 
 
 current = child()
+threading.Thread(target=doorman, daemon=True).start()
 talk.ready()
 while True:
     talk.check(current.wait() == 29)
-    talk.serve()
     current = child()
+    talk.serve()
+    served.release()
