@@ -22,7 +22,7 @@ examples:
   memscoped serve --address unix:/run/m.sock     elsewhere; clients take --daemon unix:/run/m.sock
 """
 LOOK_S = 0.5
-LINGER_LOOKS = 20  # a client that has just detached still fetches its report
+LINGER_LOOKS = 10  # a client that has just detached still fetches its report
 
 
 def register(commands: Any) -> None:

@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,9 +57,14 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
     assert process.stderr is not None
-    for line in process.stderr:
-        if text in line:
-            return
+    deadline = threading.Timer(DEADLINE_S, process.kill)
+    deadline.start()
+    try:
+        for line in process.stderr:
+            if text in line:
+                return
+    finally:
+        deadline.cancel()
     pytest.fail(f"standard error ended without {text!r}")
 
 
