@@ -106,9 +106,7 @@ class ExportError(MemscopeError):
     kind = "export"
 
     def __init__(self, code: str, message: str, next_step: str, *, partial: tuple[str, ...] = ()) -> None:
-        super().__init__(
-            code, message, next_step, exit_code=ExitCode.PARTIAL if partial else ExitCode.FAILED
-        )
+        super().__init__(code, message, next_step, exit_code=ExitCode.PARTIAL if partial else ExitCode.FAILED)
         self.partial = partial
 
 
