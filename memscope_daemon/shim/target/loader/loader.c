@@ -33,6 +33,7 @@
 #define GO_STEPS_PER_MS (1000000 / GO_STEP_NS)
 #define RTLD_NOW_FLAG 2
 #define RTLD_NOLOAD_FLAG 4
+#define MADV_POPULATE_WRITE_ADVICE 23 /* Linux 5.14; older headers do not name it */
 
 typedef int (*add_pending_fn)(int (*)(void *), void *);
 typedef int (*entry_fn)(struct ms_attach *);
@@ -112,7 +113,7 @@ share(struct ms_attach *page)
     if (page->operation != MS_OP_ENTER || page->shared_address != 0) {
         return 1; /* LEAVE needs none; a second try goes on with what the first one made */
     }
-    long fd = syscall6(SYS_memfd_create, (long)page->memfd_name, MFD_CLOEXEC, 0, 0, 0, 0);
+    long fd = syscall6(SYS_memfd_create, (long)page->memfd_name, MFD_CLOEXEC | MFD_ALLOW_SEALING, 0, 0, 0, 0);
     if (fd < 0 || syscall6(SYS_fstat, fd, (long)&made, 0, 0, 0, 0) != 0) {
         finish(page, MS_STAGE_FAILED, MS_FAIL_MEMFD);
         return 0;
@@ -130,6 +131,9 @@ share(struct ms_attach *page)
     int said = wait_for_go(page);
     close_if_ours(fd, &made);
     if (said == 1) {
+        /* Page tables now, on this thread, without the GIL: later each first touch would be a fault inside
+         * somebody's allocation. A kernel before 5.14 says no, which costs only that. */
+        syscall6(SYS_madvise, address, (long)page->shared_bytes, MADV_POPULATE_WRITE_ADVICE, 0, 0, 0);
         return 1;
     }
     syscall6(SYS_munmap, address, (long)page->shared_bytes, 0, 0, 0, 0);
