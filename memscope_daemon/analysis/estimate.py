@@ -26,8 +26,8 @@ among large ones a thousand may hide behind no sample, and hardly change the byt
 
 *Sure* samples (π > 0.99). What was counted is a lower bound, and the number missed is all but a Poisson count
 with mean μ = Σ (w - 1): it lies within μ ± (1.96·sqrt(μ) + 1), and never below zero. Is the chance that any
-was missed below 2.5 % (μ < 0.0253), then the set is what was counted: exact. At rate 1 every weight is 1,
-so μ is 0 and every figure is exact.
+was missed below 2.5 % (μ < 0.0253), then what was counted is both ends of the interval. Only where μ < 1e-5
+the figure is called exact. At rate 1 every weight is 1, so μ is 0 and every figure is exact.
 
 *No sample* in a set still bounds it, since -ln 0.05 = 3.0: less than 3·R bytes, or 3/p blocks, with 95 %.
 A set that is part of a sampled one (the live blocks of a site) is bounded by the site's own largest weight.
@@ -54,6 +54,7 @@ from memscope_daemon.model.sums import Sums
 LOW, HIGH = 0.025, 0.975
 NORMAL = 1.959963984540054  # the 97.5 % quantile
 NOTHING_MISSED = -math.log(HIGH)  # mean of a Poisson count that is zero with 97.5 %
+CERTAIN = 1e-5  # mean number of missed blocks below which a figure is called exact
 UNSEEN = -math.log(0.05)  # mean of a Poisson count that is zero with 5 %
 
 
@@ -156,12 +157,17 @@ def _estimate(part: Sums, measure: _Measure, bound: Floats) -> Intervals:
     value = sure_value + measure.y
     low = np.where(empty, 0.0, sure_low + low)
     high = np.where(empty, bound, sure_high + high)
-    return Intervals(value, low, high, part.row("samples").astype(np.int64), (low == value) & (high == value))
+    exact = (low == value) & (high == value) & (_missed(part) < CERTAIN)
+    return Intervals(value, low, high, part.row("samples").astype(np.int64), exact)
+
+
+def _missed(part: Sums) -> Floats:
+    """The mean number of blocks that were missed where nearly all were sampled."""
+    return np.maximum(part.row("sure_weights") - part.row("sure_samples"), 0.0)
 
 
 def _sure(part: Sums, measure: _Measure) -> tuple[Floats, Floats, Floats]:
-    missed = np.maximum(part.row("sure_weights") - part.row("sure_samples"), 0.0)
-    none_missed = missed < NOTHING_MISSED
+    none_missed = _missed(part) < NOTHING_MISSED
     mean = np.maximum(measure.sure - measure.observed, 0.0)
     margin = NORMAL * np.sqrt(mean * measure.step) + measure.step
     value = np.where(none_missed, measure.observed, measure.sure)

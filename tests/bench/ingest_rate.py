@@ -52,9 +52,7 @@ def main() -> None:
         after_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         recording.close()
         count = BATCHES * EVENTS
-        print(
-            f"{count / cpu / 1e6:.2f} M events/s of CPU time, {count / wall / 1e6:.2f} M events/s of wall time"
-        )
+        print(f"{count / cpu / 1e6:.2f} M events/s of CPU time, {count / wall / 1e6:.2f} M of wall time")
         print(f"{path.stat().st_size / count:.1f} bytes on disk for each event")
         print(
             f"resident at most {after_kib / 1024:.0f} MiB, {before_kib / 1024:.0f} MiB before the first event"

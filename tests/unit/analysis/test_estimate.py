@@ -85,6 +85,13 @@ def test_large_blocks_are_exact_and_small_ones_beside_them_are_not() -> None:
     assert mixed.low[0] > 2 * large and mixed.high[0] < 2 * large + 6 * INTERVAL
 
 
+def test_blocks_that_are_hardly_ever_missed_are_not_called_exact() -> None:
+    size = 4_194_319.0  # missed once in three thousand
+    weight = float(1.0 / by_interval(np.array([size]), INTERVAL)[0])
+    found = both(samples([size] * 3, [weight] * 3))[0].at(0)
+    assert (found.low, found.value, found.high, found.exact) == (3 * size, 3 * size, 3 * size, False)
+
+
 def test_many_nearly_sure_samples_are_not_called_exact() -> None:
     size = INTERVAL * math.log(200.0)  # missed once in two hundred
     blocks = uniform_sites([int(size)], [10_007])
