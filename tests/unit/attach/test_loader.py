@@ -1,0 +1,53 @@
+"""The loader is copied byte for byte into a foreign process: it must stand alone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from memscope_daemon.attach.elf import Elf
+from memscope_daemon.attach.region import CODE_BYTES, LOADER_SECTION, read_loader
+from tests.support.injecting import build_stub
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_stub(tmp_path_factory.mktemp("loader"))
+
+
+def extent(library: Path) -> tuple[int, int]:
+    with Elf(library) as elf:
+        start, code = elf.section_bytes(LOADER_SECTION)
+    return start, start + len(code)
+
+
+def test_both_entries_lie_inside_and_the_whole_fits_its_room(library: Path) -> None:
+    loader = read_loader(library)
+    assert 0 <= loader.clone_entry < len(loader.code)
+    assert 0 < loader.pthread_entry < len(loader.code)
+    assert 500 < len(loader.code) <= CODE_BYTES
+
+
+@pytest.mark.skipif(shutil.which("readelf") is None, reason="needs binutils")
+def test_nothing_in_it_is_relocated(library: Path) -> None:
+    start, end = extent(library)
+    text = subprocess.run(["readelf", "-rW", library], capture_output=True, text=True, check=True).stdout
+    places = [int(line.split()[0], 16) for line in text.splitlines() if re.match(r"^[0-9a-f]{12,}", line)]
+    assert not [place for place in places if start <= place < end]
+
+
+@pytest.mark.skipif(shutil.which("objdump") is None, reason="needs binutils")
+def test_it_neither_calls_nor_reads_outside_itself(library: Path) -> None:
+    start, end = extent(library)
+    command = ["objdump", "-d", "-j", LOADER_SECTION, "--no-show-raw-insn", library]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    jumps = re.findall(r"\b(?:call|j[a-z]+)\s+([0-9a-f]+)\b", text)
+    relative = re.findall(r"\(%rip\).*# ([0-9a-f]+)", text)
+    assert len(jumps) > 10
+    assert relative
+    assert not [place for place in (*jumps, *relative) if not start <= int(place, 16) < end]
+    assert "%fs:" not in text
