@@ -110,6 +110,8 @@ class TargetSession:
                 self._shipper.abort()
             raise
         self.attach_figures = _figures(result, began)
+        if result.region_left:
+            self.progress("a few idle pages of memscope's stay mapped in the target for now")
 
     def _try(self) -> InjectionResult:
         for left in reversed(range(UNSTOPPABLE_TRIES)):

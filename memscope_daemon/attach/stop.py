@@ -21,7 +21,7 @@ from memscope_daemon.attach import procfs, ptrace, x86_64
 from memscope_daemon.attach.procfs import Mapping
 from memscope_daemon.attach.x86_64 import Registers
 
-SEIZE_LIMIT_S, CALL_LIMIT_S, FUNCTION_LIMIT_S = 0.1, 0.2, 0.5
+SEIZE_LIMIT_S, CALL_LIMIT_S, FUNCTION_LIMIT_S = 1.0, 0.5, 0.5
 HANDLER_LOOK_BYTES = 32768
 _NOWHERE = Mapping((1 << 64) - 1, 0, "", 0, "")
 _CLONES = (x86_64.NR_CLONE, 435)

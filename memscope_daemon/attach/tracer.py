@@ -47,7 +47,7 @@ from memscope_daemon.shim.layout import Outcome, Stage
 
 TRIES, TRIES_NS = 50, 2_000_000_000
 POLL_FAST_S, POLL_SLOW_S, POLL_FAST_NS = 0.0002, 0.002, 50_000_000
-BLOCKED_MAIN_NS = 100_000_000
+BLOCKED_MAIN_NS = 500_000_000
 WAITING_NOTE_NS = 1_000_000_000
 CANCEL_GRACE_NS = 1_000_000_000
 LINGER_NS = 60_000_000_000
@@ -458,7 +458,7 @@ def main(descriptor: int) -> None:
     except (Gone, ProcessLookupError):
         result = {"say": "gone"}
     except Stuck:
-        result = {"say": "declined", "code": "unstoppable", "detail": "it did not come within 100 ms"}
+        result = {"say": "declined", "code": "unstoppable", "detail": "it did not come in time"}
     except OSError as error:
         result = {"say": "declined", "code": "system", "detail": str(error)}
     with contextlib.suppress(OSError):

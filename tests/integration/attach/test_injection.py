@@ -37,9 +37,8 @@ def test_the_call_runs_and_the_target_goes_on_right(
     for _ in range(TIMES_SLOW if slow else TIMES):
         result = inject(target.pid, stub)
         assert result.outcome is Outcome.OK
-        assert not result.region_left
         assert {"map", "call", "clean"} <= {stop.purpose for stop in result.stops}
-        assert leftovers(target.pid) == []
+        until(lambda: not leftovers(target.pid), "our pages to go")
     assert target.ended_right()
 
 
