@@ -41,20 +41,25 @@ def attach_and_leave(daemon: Serving, target: Target, sampling: Sampling) -> Non
     assert after.at(list(hooks)) == words.at(list(hooks)), "allocator tables differ"
     assert not after.pointing_into(shim_mappings(target.pid))
     assert target.ask("state") == inside
-    settle(target.pid, before)
+    settle(target, before)
 
 
-def settle(pid: int, before: ProcessState) -> None:
-    """Waits until it is as before: a target that starts children of its own needs a moment."""
+def settle(target: Target, before: ProcessState) -> None:
+    """Waits until it is as before, and keeps it at work meanwhile.
+
+    A call that was given up may still stand in the interpreter's queue, and a few pages with it, until the
+    main thread comes by and passes over it.
+    """
     found: dict[str, object] = {}
 
     def settled() -> bool:
+        target.works()
         found.clear()
-        found.update(difference(before, process_state(pid)))
+        found.update(difference(before, process_state(target.pid)))
         return not found
 
     try:
-        until(settled, "the target to be as before", 10.0)
+        until(settled, "the target to be as before", 15.0)
     except AssertionError as error:
         raise AssertionError(f"{error}: {found}") from None
 
