@@ -40,7 +40,7 @@ def _no_such_process(f: Facts) -> AttachRefused | None:
     if f.exists:
         return None
     return refuse(
-        "no-such-process", f"there is no process {f.pid}", "look up the pid: memscoped ps, or pgrep -a python"
+        "no-such-process", f"there is no process {f.pid}", "look up the pid: pgrep -a python"
     )
 
 
@@ -215,7 +215,7 @@ def _not_python(f: Facts) -> AttachRefused | None:
     return refuse(
         "not-python",
         f"process {f.pid} ({f.executable}) carries no CPython",
-        "attach to a Python process: memscoped ps lists them",
+        "attach to a Python process: pgrep -a python lists them",
     )
 
 

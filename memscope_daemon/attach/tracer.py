@@ -283,7 +283,7 @@ class Tracer:
             if page.stage == Stage.SHARED and not self._announced:
                 self._announce(page)
             if page.stage == Stage.QUEUED and not self._waited_from_ns:
-                self._waited_from_ns = now
+                self._waited_from_ns = noted = now
             self._poll(POLL_FAST_S if now - began < POLL_FAST_NS else POLL_SLOW_S, region)
             if self._cancelled:
                 return self._cancel(region)
