@@ -1,4 +1,4 @@
-"""A library for talking to memscoped over gRPC.
+"""A library that speaks gRPC with a memscope daemon.
 
     from memscope_client import Client, Sampling
 

@@ -230,7 +230,7 @@ def not_found(session_id: str) -> AnalysisError:
     return AnalysisError(
         "session.not-found",
         f"there is no session {session_id!r}",
-        "`memscoped ps` or the sessions call list those there are",
+        "the sessions call lists those there are",
     )
 
 

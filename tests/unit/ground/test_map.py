@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from memscope_daemon.cli.completion import describe
+from memscope_daemon.cli.main import build_parser
+
 ROOT = Path(__file__).parents[3]
 MODULES = (
     *(
@@ -80,3 +83,16 @@ def defines(path: Path, name: str) -> bool:
         re.search(rf"(\b(def|class) {name}\b|^[a-zA-Z].*\b{name}\()", path.read_text(), re.MULTILINE)
         is not None
     )
+
+
+def test_every_command_that_a_message_or_page_names_exists() -> None:
+    known = {command.name for command in describe(build_parser())}
+    sources = [*(ROOT / "memscope_daemon").rglob("*.py"), *(ROOT / "memscope_client").rglob("*.py")]
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    named = {
+        (path.name, word)
+        for path in [*sources, *pages]
+        for word in re.findall(r"\bmemscoped ([a-z]+)\b", path.read_text())
+    }
+    assert len(named) > 10
+    assert {(file, word) for file, word in named if word not in known} == set()
