@@ -39,9 +39,7 @@ Rule = Callable[[Facts], AttachRefused | None]
 def _no_such_process(f: Facts) -> AttachRefused | None:
     if f.exists:
         return None
-    return refuse(
-        "no-such-process", f"there is no process {f.pid}", "look up the pid: pgrep -a python"
-    )
+    return refuse("no-such-process", f"there is no process {f.pid}", "look up the pid: pgrep -a python")
 
 
 def _exited(f: Facts) -> AttachRefused | None:
