@@ -153,10 +153,11 @@ def _collect(pid: int, shim: Path) -> Facts:
 
 
 def _settled_status(pid: int) -> dict[str, str]:
-    """D is passed through by every program now and then; only one that stays in it counts."""
+    """D is passed through by every program now and then, and a tracer of our own may be about to leave:
+    only what stays so counts."""
     for _ in range(_SETTLE_TRIES):
         fields = procfs.status(pid)
-        if fields["State"][:1] != "D":
+        if fields["State"][:1] != "D" and fields.get("TracerPid", "0") == "0":
             break
         time.sleep(_SETTLE_S)
     return fields
