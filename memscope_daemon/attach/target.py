@@ -21,7 +21,7 @@ from memscope_daemon.shim import layout
 
 CAP_SYS_PTRACE = 19
 _SYS_KCMP, _KCMP_VM = 312, 1
-_SETTLE_TRIES, _SETTLE_S = 10, 0.02
+_SETTLE_TRIES, _SETTLE_S = 25, 0.02
 _VERSION_IN_NAME = re.compile(r"python(\d)\.(\d+)([a-z]*)")
 _INTERPRETERS = (
     ("PyInterpreterState_Get", "interpreter_current"),
