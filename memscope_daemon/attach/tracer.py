@@ -371,9 +371,10 @@ class Tracer:
             if time.monotonic_ns() > limit:
                 return False
             time.sleep(POLL_FAST_S)
-        if page.stage < Stage.DONE:
+        if page.stage < Stage.DONE or not self._unmap(region, shared):
             return False
-        return self._unmap(region, shared)
+        self._region = None  # it is no more: nobody may look into it
+        return True
 
     def _helper_gone(self, region: Region, route: Route | None) -> bool:
         """K's thread is gone when the kernel says so; P's when nobody in the process has its number."""
