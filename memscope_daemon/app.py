@@ -19,6 +19,8 @@ from memscope_daemon.server.tracking import Tracker
 from memscope_daemon.shim.launch import ShipperProcess
 
 CAPTURES = "captures"
+#: A new spare is started when the attach that took the last one no longer needs the processors.
+REFILL_AFTER_S = 2.0
 
 
 class SpareShippers:
@@ -46,6 +48,13 @@ class SpareShippers:
         with self._lock, contextlib.suppress(MemscopeError):
             while not self._closed and len(self._spares) < self._count:
                 self._spares.append(ShipperProcess.spawn())
+
+    def refill_later(self) -> None:
+        """:meth:`refill`, behind the attach that is under way."""
+        if self._count:
+            timer = threading.Timer(REFILL_AFTER_S, self.refill)
+            timer.daemon = True
+            timer.start()
 
     def close(self) -> None:
         """A shipper without a job ends when its connection is closed."""
@@ -105,7 +114,7 @@ class Daemon:
 
     def _make_session(self, attempt: Attempt, spares: SpareShippers) -> TargetSession:
         spare = spares.take()
-        threading.Thread(target=spares.refill, name="spares", daemon=True).start()
+        spares.refill_later()
         return TargetSession(
             attempt.pid, attempt.sampling, self.address, shipper=spare, progress=attempt.progress
         )

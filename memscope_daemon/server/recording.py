@@ -73,6 +73,11 @@ class Recording:
         return self._pile.row_count < PILE_ROWS_MAX
 
     @property
+    def is_stored(self) -> bool:
+        """Whether nothing waits to be stored."""
+        return not self._pile.since_ns
+
+    @property
     def time_ns(self) -> int:
         """Session time of the latest batch."""
         return self._time_ns

@@ -23,6 +23,8 @@ from memscope_daemon.server.recording import Recording
 
 LOG = logging.getLogger("memscope.sessions")
 IDLE_S = 0.1
+#: Ended sessions whose figures stay in memory; of older ones only the file stays, until they are asked for.
+ENDED_OPEN_MAX = 2
 
 Answer = TypeVar("Answer")
 Outgoing = queue.SimpleQueue[Any]
@@ -140,6 +142,10 @@ class Entry:
             lambda: {row.native_id for row in self._of_recording().tables.threads.values()} - named
         )
 
+    def rest(self) -> None:
+        """Lets go of the memory of a session that has ended; a question opens its file again."""
+        self._actor.post(self._rest)
+
     def close(self) -> None:
         """Stores what is there and closes the file. The entry answers no more."""
         try:
@@ -158,6 +164,10 @@ class Entry:
         if recording is not None:
             recording.close()
 
+    def _rest(self) -> None:
+        if self.ended.is_set() and self._recording is not None and self._recording.is_stored:
+            self._close()
+
     def _stored_batch(self) -> int:
         """Opens the file if that failed before: the shipper has come again."""
         if self._recording is None:
@@ -165,6 +175,8 @@ class Entry:
         return self._of_recording().stored_batch
 
     def _of_recording(self) -> Recording:
+        if self._recording is None and self.ended.is_set():
+            self._open()
         if self._recording is None:
             raise SystemFailure(
                 "store.not-opened",
@@ -250,6 +262,7 @@ class SessionBook:
         with self._lock:
             if info.session_id in self._entries:
                 return self._entries[info.session_id]
+            self._rest_old_ones()
             entry = Entry(info, self._folder / f"{info.session_id}.duckdb")
             try:
                 entry.open()
@@ -258,6 +271,11 @@ class SessionBook:
                 raise
             self._entries[info.session_id] = entry
             return entry
+
+    def _rest_old_ones(self) -> None:
+        ended = [entry for entry in self._entries.values() if entry.ended.is_set()]
+        for entry in ended[: max(len(ended) - ENDED_OPEN_MAX, 0)]:
+            entry.rest()
 
     def get(self, session_id: str) -> Entry:
         """:raises AnalysisError: code ``session.not-found``."""

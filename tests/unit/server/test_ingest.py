@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import grpc
@@ -154,6 +155,27 @@ def test_sessions_do_not_mix(serving: Serving, client: Client) -> None:
     assert [live_bytes(client, f"{number:016x}") for number in range(1, 6)] == [1009 * n for n in range(1, 6)]
     assert {session.end_reason for session in client.sessions(include_ended=True)} == {"detached"}
     assert client.sessions() == ()
+
+
+def test_ended_sessions_let_go_of_their_files_and_answer_all_the_same(
+    serving: Serving, client: Client
+) -> None:
+    for number in range(1, 7):
+        shipper = MiniShipper(serving.address, hello(f"{number:016x}"))
+        shipper.send(batch(1, events(size_bytes=[1009 * number]), dictionary=dictionary(1)))
+        shipper.goodbye()
+    first = serving.folder / f"{1:016x}.duckdb"
+    until(lambda: first.resolve() not in open_files(), "the oldest file is closed")
+    assert (serving.folder / f"{6:016x}.duckdb").resolve() in open_files()
+    assert [live_bytes(client, f"{n:016x}") for n in range(1, 7)] == [1009 * n for n in range(1, 7)]
+
+
+def open_files() -> set[Path]:
+    return {Path(os.readlink(f"/proc/self/fd/{fd}")) for fd in os.listdir("/proc/self/fd") if is_open(fd)}
+
+
+def is_open(fd: str) -> bool:
+    return Path(f"/proc/self/fd/{fd}").exists()
 
 
 def test_goodbye_says_why_a_session_ended(serving: Serving, client: Client) -> None:
