@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import grpc
@@ -171,11 +170,8 @@ def test_ended_sessions_let_go_of_their_files_and_answer_all_the_same(
 
 
 def open_files() -> set[Path]:
-    return {Path(os.readlink(f"/proc/self/fd/{fd}")) for fd in os.listdir("/proc/self/fd") if is_open(fd)}
-
-
-def is_open(fd: str) -> bool:
-    return Path(f"/proc/self/fd/{fd}").exists()
+    links = Path("/proc/self/fd").iterdir()
+    return {link.readlink() for link in links if link.exists()}
 
 
 def test_goodbye_says_why_a_session_ended(serving: Serving, client: Client) -> None:
