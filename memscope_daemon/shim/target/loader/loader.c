@@ -33,6 +33,7 @@
 #define GO_STEPS_PER_MS (1000000 / GO_STEP_NS)
 #define RTLD_NOW_FLAG 2
 #define RTLD_NOLOAD_FLAG 4
+#define POPULATE_PIECE (512L * 1024)
 #define MADV_POPULATE_WRITE_ADVICE 23 /* Linux 5.14; older headers do not name it */
 
 typedef int (*add_pending_fn)(int (*)(void *), void *);
@@ -104,6 +105,20 @@ wait_for_go(struct ms_attach *page)
     return -1;
 }
 
+/* Page tables now, on this thread, without the GIL: later each first touch would be a fault inside
+ * somebody's allocation. By pieces, because the program's own mmap waits for each. A kernel before 5.14
+ * says no, which costs only that. */
+MS_LOADER_INLINE void
+populate(long address, long bytes)
+{
+    for (long done = 0; done < bytes; done += POPULATE_PIECE) {
+        long piece = bytes - done < POPULATE_PIECE ? bytes - done : POPULATE_PIECE;
+        if (syscall6(SYS_madvise, address + done, piece, MADV_POPULATE_WRITE_ADVICE, 0, 0, 0) != 0) {
+            return;
+        }
+    }
+}
+
 /* Makes the shared memory and waits until the outside has sized it (mapping a file that is still empty
  * is fine; touching it before `go` is not). Returns 1 to go on; else the page says why not. */
 MS_LOADER static int
@@ -131,9 +146,7 @@ share(struct ms_attach *page)
     int said = wait_for_go(page);
     close_if_ours(fd, &made);
     if (said == 1) {
-        /* Page tables now, on this thread, without the GIL: later each first touch would be a fault inside
-         * somebody's allocation. A kernel before 5.14 says no, which costs only that. */
-        syscall6(SYS_madvise, address, (long)page->shared_bytes, MADV_POPULATE_WRITE_ADVICE, 0, 0, 0);
+        populate(address, (long)page->shared_bytes);
         return 1;
     }
     syscall6(SYS_munmap, address, (long)page->shared_bytes, 0, 0, 0, 0);
