@@ -10,6 +10,7 @@ from memscope_client.model import Estimate, Quality, Report, Session, Site
 DASH = "\u2013"  # en dash, as between the ends of an interval
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 COUNT_UNITS = ("", "k", "M", "G", "T")
+FAR = 100  # an upper end so many times the value is shown in a unit of its own
 
 
 def bytes_text(value: float) -> str:
@@ -27,6 +28,8 @@ def bytes_estimate(estimate: Estimate) -> str:
         return f"= {bytes_text(estimate.value)}"
     if estimate.value == 0:
         return f"0 (0{DASH}{bytes_text(estimate.high)})"
+    if estimate.high >= FAR * estimate.value:
+        return f"{bytes_text(estimate.value)} ({bytes_text(estimate.low)}{DASH}{bytes_text(estimate.high)})"
     value, low, high = _scaled((estimate.value, estimate.low, estimate.high), UNITS, 1024.0)
     return f"{value} ({low.split()[0]}{DASH}{high.split()[0]})"
 
@@ -36,6 +39,8 @@ def count_estimate(estimate: Estimate) -> str:
         return f"= {count_text(estimate.value)}"
     if estimate.value == 0:
         return f"0 (0{DASH}{count_text(estimate.high)})"
+    if estimate.high >= FAR * estimate.value:
+        return f"{count_text(estimate.value)} ({count_text(estimate.low)}{DASH}{count_text(estimate.high)})"
     scaled = _scaled((estimate.value, estimate.low, estimate.high), COUNT_UNITS, 1000.0)
     value, low, high = (text.replace(" ", "") for text in scaled)
     return f"{value} ({low}{DASH}{high})"
