@@ -28,7 +28,8 @@ def test_an_estimate_shows_its_interval_in_the_unit_of_its_value() -> None:
 
 
 def test_an_end_far_from_its_value_has_a_unit_of_its_own() -> None:
-    assert text.bytes_estimate(Estimate(144.0, 144.0, 166_345_878.0, 1, False)) == "144 B (144 B\u2013159 MiB)"
+    shown = text.bytes_estimate(Estimate(144.0, 144.0, 166_345_878.0, 1, False))
+    assert shown == "144 B (144 B\u2013159 MiB)"
     assert text.count_estimate(Estimate(3.0, 3.0, 1_570_000.0, 3, False)) == "3 (3\u20131.57M)"
 
 
