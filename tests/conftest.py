@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.interpreters import supported_interpreters
+
+FIGURES = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,12 +38,15 @@ def slow(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session")
-def figures() -> Iterator[list[str]]:
-    """Lines that a test wants to show: printed at the end, never asserted on."""
-    lines: list[str] = []
-    yield lines
-    if lines:
-        print("\n" + "\n".join(lines))
+def figures(request: pytest.FixtureRequest) -> list[str]:
+    """Lines that a test wants to show: printed at the end of the run, never asserted on."""
+    return request.config.stash.setdefault(FIGURES, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if lines := config.stash.get(FIGURES, []):
+        terminalreporter.section("figures")
+        terminalreporter.write_line("\n".join(lines))
 
 
 @pytest.fixture

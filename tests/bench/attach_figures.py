@@ -14,7 +14,13 @@ from pathlib import Path
 
 from tests.support.daemon import Serving, serving
 from tests.support.interpreters import Interpreter, supported_interpreters
-from tests.support.measuring import command_to_first_event_ns, longest_gap, round_trip, stop_lines, told
+from tests.support.measuring import (
+    command_to_first_event_ns,
+    gaps_with_and_without,
+    round_trip,
+    stop_lines,
+    told,
+)
 from tests.support.targets import Target
 
 PROGRAMS = ("busy", "storm", "wait_read", "wait_epoll", "fifty_threads", "main_blocked")
@@ -31,8 +37,7 @@ def show_stops(daemon: Serving, interpreter: Interpreter, rounds: int) -> None:
 
 def show_gaps(daemon: Serving, interpreter: Interpreter, rounds: int) -> None:
     with Target(interpreter, "heartbeat") as target:
-        noise = [longest_gap(target, lambda: None) for _ in range(rounds)]
-        gaps = [longest_gap(target, lambda: round_trip(daemon, target)) for _ in range(rounds)]
+        gaps, noise = zip(*[gaps_with_and_without(daemon, target) for _ in range(rounds)], strict=True)
     print(f"gap  {interpreter.name:<26} none      {told(noise)}")
     print(f"gap  {interpreter.name:<26} attached  {told(gaps)}", flush=True)
 

@@ -6,7 +6,13 @@ import pytest
 
 from tests.support.daemon import Serving
 from tests.support.interpreters import Interpreter, supported_interpreters
-from tests.support.measuring import command_to_first_event_ns, longest_gap, round_trip, stop_lines, told
+from tests.support.measuring import (
+    command_to_first_event_ns,
+    gaps_with_and_without,
+    round_trip,
+    stop_lines,
+    told,
+)
 from tests.support.targets import Target
 
 ROUNDS, ROUNDS_SLOW = 3, 50
@@ -38,11 +44,8 @@ def test_each_stop_is_measured_and_told(
 def test_the_longest_gap_of_a_heartbeat_is_measured_and_told(
     daemon: Serving, interpreter: Interpreter, rounds: range, figures: list[str]
 ) -> None:
-    noise, gaps = [], []
     with Target(interpreter, "heartbeat") as target:
-        for _ in rounds:
-            noise.append(longest_gap(target, lambda: None))
-            gaps.append(longest_gap(target, lambda: round_trip(daemon, target)))
+        gaps, noise = zip(*[gaps_with_and_without(daemon, target) for _ in rounds], strict=True)
         target.works()
     assert all(noise), "the heart beats"
     assert all(gaps), "the heart beats"

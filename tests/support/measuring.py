@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from memscope_client import Sampling, Session
 from tests.support.daemon import Serving, memscoped
@@ -41,6 +41,14 @@ def longest_gap(target: Target, action: Callable[[], object]) -> int:
     return target.longest_gap_ns
 
 
+def gaps_with_and_without(daemon: Serving, target: Target) -> tuple[int, int]:
+    """The longest gap over an attach and a detach, and over as long a time without them."""
+    began = time.monotonic()
+    disturbed = longest_gap(target, lambda: round_trip(daemon, target))
+    ends = 2 * time.monotonic() - began
+    return disturbed, longest_gap(target, lambda: until(lambda: time.monotonic() >= ends, "as long a time"))
+
+
 def beat(target: Target) -> None:
     enough = target.beats + BEATS
     until(lambda: target.beats >= enough, "the heart to beat")
@@ -57,6 +65,6 @@ def command_to_first_event_ns(daemon: Serving, target: Target) -> int:
     return session.started_unix_ns + first_event_ns(session.store_path) - began_ns
 
 
-def told(values_ns: list[int]) -> str:
+def told(values_ns: Sequence[int]) -> str:
     values = sorted(value / 1e6 for value in values_ns)
     return f"n={len(values):<3} median {statistics.median(values):8.3f} ms   longest {values[-1]:8.3f} ms"
