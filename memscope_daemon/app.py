@@ -7,9 +7,13 @@ A :class:`Daemon` serves Ingest, Control and Query at one address. It attaches t
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
+from memscope_daemon.attach.injection import TracerProcess
 from memscope_daemon.attach.session import TargetSession
 from memscope_daemon.errors import MemscopeError, SystemFailure
 from memscope_daemon.server.control_service import Attempt
@@ -23,19 +27,34 @@ CAPTURES = "captures"
 REFILL_AFTER_S = 2.0
 
 
-class SpareShippers:
-    """Shippers that have been started ahead of their job. Safe to use from many threads."""
+class _Helper(Protocol):
+    """A process started ahead of its job. One without a job ends when its connection is closed."""
 
-    def __init__(self, count: int) -> None:
-        self._count = count
+    @property
+    def alive(self) -> bool: ...
+    def close(self) -> None: ...
+
+
+Helper = TypeVar("Helper", bound=_Helper)
+
+
+class Spares(Generic[Helper]):
+    """Helper processes that have been started ahead of their job. Safe to use from many threads."""
+
+    def __init__(self, count: int, start: Callable[[], Helper]) -> None:
+        self._count, self._start = count, start
         self._lock = threading.Lock()
-        self._spares: list[ShipperProcess] = []
+        self._spares: list[Helper] = []
         self._closed = False
         self.refill()
 
-    def take(self) -> ShipperProcess | None:
-        """A live one, if there is one; another is started in its place by :meth:`refill`."""
+    def take(self) -> Helper | None:
+        """A live one, if there is one. Another is started in its place, behind the attach under way."""
         with self._lock:
+            if self._count:
+                timer = threading.Timer(REFILL_AFTER_S, self.refill)
+                timer.daemon = True
+                timer.start()
             while self._spares:
                 spare = self._spares.pop()
                 if spare.alive:
@@ -44,20 +63,13 @@ class SpareShippers:
         return None
 
     def refill(self) -> None:
-        """Starts what is missing. A shipper that cannot be started now is no error: none is kept."""
+        """Starts what is missing. A helper that cannot be started now is no error: none is kept."""
         with self._lock, contextlib.suppress(MemscopeError):
             while not self._closed and len(self._spares) < self._count:
-                self._spares.append(ShipperProcess.spawn())
-
-    def refill_later(self) -> None:
-        """:meth:`refill`, behind the attach that is under way."""
-        if self._count:
-            timer = threading.Timer(REFILL_AFTER_S, self.refill)
-            timer.daemon = True
-            timer.start()
+                self._spares.append(self._start())
 
     def close(self) -> None:
-        """A shipper without a job ends when its connection is closed."""
+        """Ends those that are left."""
         with self._lock:
             self._closed = True
             spares, self._spares = self._spares, []
@@ -65,17 +77,27 @@ class SpareShippers:
             spare.close()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Running:
+    host: Host
+    tracker: Tracker
+    book: SessionBook
+    shippers: Spares[ShipperProcess]
+    tracers: Spares[TracerProcess]
+
+
 class Daemon:
     """One daemon. ``address``: ``unix:/path``. Captures go to ``data_dir``/captures.
 
-    ``spare_shippers``: how many shippers are kept started, so that an attach does not wait for their imports.
+    ``spare_shippers``: how many shippers (and tracers) are kept started, so that an attach does not wait for
+    their imports.
     """
 
     def __init__(self, address: str, data_dir: Path, *, spare_shippers: int = 0) -> None:
         self.address = address
         self._folder = data_dir / CAPTURES
         self._spare_count = spare_shippers
-        self._running: tuple[Host, Tracker, SessionBook, SpareShippers] | None = None
+        self._running: _Running | None = None
 
     def start(self) -> str:
         """Begins to serve; returns the address.
@@ -84,26 +106,29 @@ class Daemon:
         """
         self._make_folder()
         book = SessionBook(self._folder)
-        spares = SpareShippers(self._spare_count)
-        tracker = Tracker(book, lambda attempt: self._make_session(attempt, spares))
+        shippers = Spares(self._spare_count, ShipperProcess.spawn)
+        tracers = Spares(self._spare_count, TracerProcess)
+        tracker = Tracker(book, lambda attempt: self._make_session(attempt, shippers, tracers))
         try:
             host = Host(self.address, book, tracker, tracker.began)
         except BaseException:
             tracker.stop()
-            spares.close()
+            shippers.close()
+            tracers.close()
             raise
-        self._running = (host, tracker, book, spares)
+        self._running = _Running(host, tracker, book, shippers, tracers)
         return self.address
 
     def stop(self) -> None:
         """Detaches from all targets, stores what they sent, and ends. May be called twice."""
-        if self._running is None:
+        running, self._running = self._running, None
+        if running is None:
             return
-        (host, tracker, book, spares), self._running = self._running, None
-        spares.close()
-        tracker.stop()
-        host.close()
-        book.close()
+        running.shippers.close()
+        running.tracers.close()
+        running.tracker.stop()
+        running.host.close()
+        running.book.close()
 
     def __enter__(self) -> Daemon:
         self.start()
@@ -112,11 +137,16 @@ class Daemon:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _make_session(self, attempt: Attempt, spares: SpareShippers) -> TargetSession:
-        spare = spares.take()
-        spares.refill_later()
+    def _make_session(
+        self, attempt: Attempt, shippers: Spares[ShipperProcess], tracers: Spares[TracerProcess]
+    ) -> TargetSession:
         return TargetSession(
-            attempt.pid, attempt.sampling, self.address, shipper=spare, progress=attempt.progress
+            attempt.pid,
+            attempt.sampling,
+            self.address,
+            shipper=shippers.take(),
+            tracer=tracers.take(),
+            progress=attempt.progress,
         )
 
     def _make_folder(self) -> None:

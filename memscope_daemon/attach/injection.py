@@ -122,6 +122,11 @@ class TracerProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
     def send(self, message: messages.Message) -> None:
         """Safe from any thread; a tracer that has ended is noticed by whoever receives."""
         with self._lock, contextlib.suppress(OSError):

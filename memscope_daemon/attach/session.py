@@ -60,8 +60,8 @@ class LeaveResult:
 
 
 class TargetSession:
-    """One attach. ``shipper``: a spare one, or None to start one. ``session_id``: 16 hex digits, or None
-    for a random one."""
+    """One attach. ``shipper``, ``tracer``: spare ones, or None to start them. ``session_id``: 16 hex digits,
+    or None for a random one."""
 
     def __init__(
         self,
@@ -70,6 +70,7 @@ class TargetSession:
         ingest_address: str,
         *,
         shipper: ShipperProcess | None = None,
+        tracer: TracerProcess | None = None,
         progress: Progress = _silent,
         session_id: str | None = None,
         shim: Path = SHIM_PATH,
@@ -83,6 +84,7 @@ class TargetSession:
         self.attach_figures = AttachFigures()
         self.detach_figures = AttachFigures()
         self._shipper = shipper
+        self._spare_tracer = tracer
         self._shim = shim
         self._injection: Injection | None = None
         self._cancelled = False
@@ -115,7 +117,7 @@ class TargetSession:
 
     def _try(self) -> InjectionResult:
         for left in reversed(range(UNSTOPPABLE_TRIES)):
-            tracer = TracerProcess()  # comes up while we look
+            tracer, self._spare_tracer = self._spare_tracer or TracerProcess(), None  # comes up while we look
             try:
                 facts, plan = _look(self.pid, self._shim)
                 self._shipper = self._shipper or ShipperProcess.spawn()
