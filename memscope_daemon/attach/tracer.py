@@ -72,6 +72,7 @@ class Tracer:
         self._code = bytes.fromhex(job["code"])
         self._net = Net(job["gadget"], job["restore_rt"])
         self._libc = waits.CodeRanges(tuple((start, end) for start, end in job["libc_code"]))
+        self._restarts_at: dict[int, tuple[int, int]] = {}
         self._routes = frozenset(Route(name) for name in job["routes"])
         self._region: Region | None = None
         self._queued: list[tuple[Region, Route]] = []
@@ -129,8 +130,18 @@ class Tracer:
     # --- stops ----------------------------------------------------------------------------------
 
     def _threads(self) -> list[tuple[procfs.Task, Wait]]:
-        tasks = procfs.tasks(self._pid)
-        return [(task, waits.classify_live(self._pid, task, self._libc)) for task in tasks]
+        return [(task, self._classify(task)) for task in procfs.tasks(self._pid)]
+
+    def _classify(self, task: procfs.Task) -> Wait:
+        """A call that we interrupted shows as restart_syscall from then on, and not on every kernel with a
+        place that tells what it waits for: at the same instruction and stack it is the call it was."""
+        wait = waits.classify_live(self._pid, task, self._libc)
+        place = (task.pc, task.sp)
+        if wait is Wait.UNSAFE and task.call == waits.RESTART:
+            return Wait.RESTARTS if self._restarts_at.get(task.tid) == place else wait
+        if wait is Wait.RESTARTS:
+            self._restarts_at[task.tid] = place
+        return wait
 
     def _stopped(self, pick: Any, accept: Any, heed_cancel: bool = True) -> Any:
         """Picks a thread, stops it and hands it to ``accept``, again and again until that succeeds.

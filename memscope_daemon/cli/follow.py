@@ -59,11 +59,14 @@ class Foreground:
         """Waits until tracking is active; a signal meanwhile gives up. A refusal is a DaemonError."""
         attachment = self._client.attach(pid, sampling)
         self._call(lambda: self._attach(attachment))
+        said = ""
         signalled: Signalled | None = None
         while True:
             event = self._events.get()
             if isinstance(event, Progress):
-                say(event.text)
+                if event.text != said:
+                    say(event.text)
+                said = event.text
             elif isinstance(event, Signalled):
                 signalled = signalled or event
                 say("giving up; a target in which nothing runs yet is left as it was")

@@ -93,6 +93,14 @@ def wait_sleep():
     repeat(lambda: time.sleep(WAIT_S))
 
 
+def wait_usleep():
+    """A relative sleep: once interrupted, it shows as restart_syscall."""
+    import ctypes
+
+    usleep = ctypes.CDLL(None).usleep
+    repeat(lambda: usleep(int(WAIT_S * 1e6)) == 0)
+
+
 def wait_select():
     repeat(lambda: select.select([], [], [], WAIT_S) == ([], [], []))
 
