@@ -18,9 +18,9 @@ from tests.support.waiting import until
 
 Start = Callable[[Interpreter, str], Running]
 PROGRAMS = (
-    "busy", "storm", "floats", "signals", "wait_sleep", "wait_usleep", "wait_select", "wait_poll", "wait_epoll",
-    "wait_epoll_for_ever", "wait_lock", "wait_condition", "wait_join", "wait_read", "wait_accept",
-    "wait_child", "idle_asyncio", "fifty_threads", "main_blocked",
+    "busy", "storm", "floats", "signals", "wait_sleep", "wait_usleep", "wait_select", "wait_poll",
+    "wait_epoll", "wait_epoll_for_ever", "wait_lock", "wait_condition", "wait_join", "wait_read",
+    "wait_accept", "wait_child", "idle_asyncio", "fifty_threads", "main_blocked",
 )  # fmt: skip
 TIMES, TIMES_SLOW = 2, 20
 every_interpreter = pytest.mark.parametrize(
