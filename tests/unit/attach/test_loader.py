@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,41 @@ def test_it_neither_calls_nor_reads_outside_itself(library: Path) -> None:
     assert relative
     assert not [place for place in (*jumps, *relative) if not start <= int(place, 16) < end]
     assert "%fs:" not in text
+
+
+FORKED = """
+import ctypes, os, sys
+from memscope_daemon.shim.layout import Attach, Operation
+loader = ctypes.CDLL(sys.argv[1])
+main = loader.ms_loader_pthread_main
+main.argtypes = [ctypes.c_void_p]
+page, keep, parent = Attach(), [], os.getpid()
+def give(part, name, result, *arguments, act=None):
+    kind = ctypes.CFUNCTYPE(result, *arguments)
+    keep.append(kind(act))
+    setattr(part, name, ctypes.cast(keep[-1], ctypes.c_void_p).value)
+    return getattr(part, name)
+def entered(_):
+    os.write(1, b"parent " if os.getpid() == parent else b"child ")
+    return 1
+give(page.libc, "pthread_self", ctypes.c_uint64, act=lambda: 0)
+give(page.libc, "pthread_detach", ctypes.c_int, ctypes.c_uint64, act=lambda _: 0)
+give(page.libc, "dlopen", ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, act=lambda *_: 1)
+entry = give(page, "debug_offsets", ctypes.c_int, ctypes.c_void_p, act=entered)
+give(page.libc, "dlsym", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, act=lambda *_: entry)
+give(page.python, "Py_IsInitialized", ctypes.c_int, act=lambda: 1)
+give(page.python, "PyGILState_Ensure", ctypes.c_int, act=lambda: 1 if os.fork() else 0)
+give(page.python, "PyGILState_Release", None, ctypes.c_int, act=lambda _: None)
+page.operation = Operation.LEAVE
+main(ctypes.addressof(page))
+if os.getpid() != parent:
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_call_that_a_fork_took_along_does_nothing_in_the_child(library: Path) -> None:
+    root = str(Path(__file__).resolve().parents[3])
+    command = [sys.executable, "-c", FORKED, str(library)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=root, check=True)
+    assert done.stdout == "parent "

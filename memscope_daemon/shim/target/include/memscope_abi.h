@@ -277,7 +277,7 @@ struct ms_live {
     float weight;
     uint16_t thread;
     uint8_t domain;
-    uint8_t is_code; /* 1: not a block of the program's we report, but a code object we know by id */
+    uint8_t is_code; /* enum ms_live_kind: a sampled block, a code object we know by id, or both in one */
     uint32_t sampling;
     uint32_t next_free;
     uint32_t far;
@@ -383,7 +383,8 @@ struct ms_attach {
     uint32_t go_timeout_ms;
     uint64_t interpreter_current; /* PyInterpreterState_Get, 0 = not known */
     uint64_t interpreter_main;    /* PyInterpreterState_Main */
-    uint64_t reserved[2];
+    uint64_t process_id;          /* the helper thread's own, set by it: a forked child has another */
+    uint64_t reserved;
     struct ms_python_api python; /* at 104 */
     struct ms_libc_api libc;     /* at 200 */
     char memfd_name[32];         /* at 248 */

@@ -198,6 +198,21 @@ in_main_interpreter(struct ms_attach *page)
     return ((void *(*)(void))page->interpreter_current)() == ((void *(*)(void))page->interpreter_main)();
 }
 
+/* A fork between queueing and running hands the queue to the child: there the call finds a copy of the page,
+ * and the rings are its parent's. */
+MS_LOADER_INLINE int
+in_forked_child(struct ms_attach *page)
+{
+    if (page->process_id == (uint64_t)syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0)) {
+        return 0;
+    }
+    if (page->shared_address != 0) {
+        syscall6(SYS_munmap, (long)page->shared_address, (long)page->shared_bytes, 0, 0, 0, 0);
+        page->shared_address = 0;
+    }
+    return 1;
+}
+
 MS_LOADER_INLINE int
 alive(struct ms_attach *page)
 {
@@ -211,6 +226,9 @@ MS_LOADER static int
 run_with_gil(void *argument)
 {
     struct ms_attach *page = argument;
+    if (in_forked_child(page)) {
+        return 0;
+    }
     set_stage(page, MS_STAGE_RUNNING);
     if (cancelled(page)) {
         set_stage(page, MS_STAGE_CANCELLED);
@@ -254,6 +272,7 @@ __attribute__((noreturn, visibility("hidden"))) void ms_loader_bare_main(struct 
 MS_LOADER void
 ms_loader_bare_main(struct ms_attach *page)
 {
+    page->process_id = (uint64_t)syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0);
     set_stage(page, MS_STAGE_STARTED);
     if (share(page)) {
         if (((add_pending_fn)page->python.Py_AddPendingCall)(run_with_gil, page) == 0) {
@@ -275,6 +294,7 @@ ms_loader_pthread_main(void *argument)
 {
     struct ms_attach *page = argument;
     page->helper_tid = (uint32_t)syscall6(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    page->process_id = (uint64_t)syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0);
     ((int (*)(uint64_t))page->libc.pthread_detach)(((uint64_t(*)(void))page->libc.pthread_self)());
     set_stage(page, MS_STAGE_STARTED);
     if (!share(page)) {
