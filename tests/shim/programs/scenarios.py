@@ -100,6 +100,27 @@ def fork_child(shim):
     }
 
 
+def fork_under_tracemalloc(shim):
+    """A forked child has our hooks under tracemalloc's, and gets a session of its own."""
+    import tracemalloc
+
+    shim.enter(mode=2, value=1.0)
+    tracemalloc.start()
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        outcome = shim.enter(mode=2, value=1.0)
+        keep = [bytes(10009) for _ in range(50)]
+        own = len(of_sizes(shim.records(), {10009 + 33}))
+        left = shim.leave()
+        os.write(writer, ("%d %d %d %d" % (outcome, own, left, len(keep))).encode())
+        os._exit(0)
+    status = os.waitpid(pid, 0)[1]
+    tracemalloc.stop()
+    os.close(writer)
+    return {"status": status, "child": os.read(reader, 100).decode().split(), "left": shim.leave()}
+
+
 def under_tracemalloc(shim):
     """tracemalloc comes on top of us, we leave, it goes: then we come again."""
     import tracemalloc
@@ -139,6 +160,35 @@ def over_tracemalloc(shim):
     return out
 
 
+def ended_code(shim):
+    """Code objects made, run and thrown away: blocks like any other, each with an end."""
+
+    def round_of(count):
+        for i in range(count):
+            scope = {}
+            exec("def made_%03d(n):\n    return bytes(n)\n" % i, scope)
+            scope["made_%03d" % i](7001 + i)
+        del scope
+        gc.collect()
+
+    round_of(10)  # whatever is made once is there now
+    shim.enter(mode=2, value=1.0, depth=4, meta=1 << 22, events=1 << 18)
+    round_of(200)
+    shim.leave()
+    live = {}
+    for r in shim.records():
+        if r["kind"] == 2:
+            live.pop(r["id"], None)
+        else:
+            live[r["id"]] = r["size"]
+    size = sys.getsizeof(compile("def made_000(n):\n    return bytes(n)\n", "", "exec").co_consts[0])
+    sizes = list(live.values())
+    return {
+        "most_of_one_size": max(sizes.count(s) for s in set(sizes) if abs(s - size) < 100),
+        "losses": shim.losses(),
+    }
+
+
 def reused_code(shim):
     """Functions made and thrown away in a loop, all at one address: each must keep its own name."""
     shim.enter(mode=2, value=1.0, depth=4, meta=1 << 22, events=1 << 18)
@@ -162,6 +212,35 @@ def reused_code(shim):
         "wrong": [[i, n] for i, n in got.items() if n != "made_%03d" % i],
         "seen": len(got),
         "losses": shim.losses(),
+    }
+
+
+def subinterpreter_with_its_own_gil(shim):
+    """From 3.12 on it allocates at the very moment at which the main interpreter does."""
+    if sys.version_info < (3, 12):
+        return {}
+    try:
+        import _interpreters as interpreters
+    except ImportError:
+        import _xxsubinterpreters as interpreters
+    storm = "for _ in range(40000): [bytes(30011) for _ in range(2)]"
+    interpreter = interpreters.create()
+    shim.enter(mode=2, value=1.0, events=1 << 19)
+    other = threading.Thread(target=interpreters.run_string, args=(interpreter, storm))
+    other.start()
+    keep = [bytes(30013) for _ in range(20000)]
+    for _ in range(10000):
+        bytes(30029)
+    other.join()
+    shim.leave()
+    records = [r for r in shim.records() if r["domain"] == 2]
+    mine = of_sizes(records, {30013 + 33, 30029 + 33})
+    return {
+        "foreign": len([r for r in records if r["size"] == 30011 + 33]),
+        "kept": len([r for r in mine if r["size"] == 30013 + 33]),
+        "pairs": len([r for r in mine if r["size"] == 30029 + 33]),
+        "reentered": shim.losses().get("REENTRY", 0),
+        "made": len(keep),
     }
 
 
@@ -249,13 +328,14 @@ def hostile_head(shim):
         ("live_offset", 1 << 50),
         ("meta_offset", 0),
         ("raw_offset", 8),
+        ("state", 1),
     ):
         made = shim.make_session
 
         def broken(_name=name, _value=value, _made=made, **setting):
             head = _made(**setting)
             total = head.total_bytes
-            setattr(head, _name, _value)
+            setattr(head.status if _name == "state" else head, _name, _value)
             if _name == "total_bytes":
                 shim.total = total
             return head

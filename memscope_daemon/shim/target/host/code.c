@@ -84,9 +84,12 @@ static bool follow_nopy(const void *code)
     struct ms_live *entry = ms_live_insert(&ms_shared.live, (uint64_t)code, true, &stale);
     if (!entry)
         return false;
-    if (!stale)
-        ms_filter_add(&ms_gil.filter, (uintptr_t)code);
-    entry->is_code = 1;
+    if (stale) { /* it was sampled when it was made: its end is still to be reported */
+        entry->is_code = MS_LIVE_BLOCK_AND_CODE;
+        return true;
+    }
+    ms_filter_add(&ms_gil.filter, (uintptr_t)code);
+    entry->is_code = MS_LIVE_CODE;
     entry->id = 0;
     return true;
 }
@@ -94,8 +97,12 @@ static bool follow_nopy(const void *code)
 static void unfollow_nopy(uint64_t address)
 {
     struct ms_live *entry = ms_live_find(&ms_shared.live, address);
-    if (!entry || !entry->is_code)
+    if (!entry || entry->is_code == MS_LIVE_BLOCK)
         return;
+    if (entry->is_code == MS_LIVE_BLOCK_AND_CODE) {
+        entry->is_code = MS_LIVE_BLOCK;
+        return;
+    }
     ms_live_remove(&ms_shared.live, entry);
     ms_filter_remove(&ms_gil.filter, (uintptr_t)address);
 }

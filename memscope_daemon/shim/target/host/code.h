@@ -12,7 +12,7 @@
 /* The number of `code`, copying it when it is new; 0: could not be copied (counted). */
 uint32_t ms_code_number_nopy(const void *code);
 
-/* The code object at `address` is being freed. */
+/* The code object at `address` is being freed. Where it is a sampled block as well, that entry stays. */
 void ms_code_forget_nopy(uint64_t address);
 
 /* The offset of `frame`'s instruction in bytes from the start of its code's instructions. */

@@ -8,10 +8,6 @@ static struct ms_setting read_setting(const struct ms_control *control)
     uint32_t depth = control->depth > MS_DEPTH_MAX ? MS_DEPTH_MAX : control->depth;
     setting.depth = control->stacks && depth ? depth : 1; /* the allocation site is always taken */
     setting.number = (uint16_t)(ms_gil.setting.number + 1);
-    if (!ms_setting_valid(setting.mode, setting.value)) {
-        setting.mode = MS_MODE_OFF;
-        setting.value = 0.0;
-    }
     return setting;
 }
 
@@ -49,6 +45,8 @@ void ms_control_apply_nopy(void)
     if (generation == ms_gil.generation)
         return;
     struct ms_setting setting = read_setting(control);
+    if (!ms_setting_valid(setting.mode, setting.value)) /* nonsense, or half of the next one: look again later */
+        return;
     if (!announce(&setting)) /* no room to say so: stay as we are and try again at the next turn */
         return;
     ms_gil.generation = generation;

@@ -5,8 +5,8 @@
 #include "host/state.h"
 
 /* Takes over a newer setting, if there is one: announces it, then draws a new gap under it (what is left
- * of the old gap may be thrown away: it has no memory). Depth and value out of bounds are brought into
- * bounds, an unknown mode is "off". */
+ * of the old gap may be thrown away: it has no memory). A depth out of bounds is brought into bounds; a mode
+ * and value that make no sense together are not taken over (at the start: "off"). */
 void ms_control_apply_nopy(void);
 
 /* Starts a new gap under the newest setting, here and in every thread's RAW sampler. */

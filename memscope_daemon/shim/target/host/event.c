@@ -1,5 +1,7 @@
 #include "host/event.h"
 
+#include "host/code.h"
+
 /* Records that only frees may still take when the ring fills up. */
 static uint64_t reserve_of(const struct ms_side *side)
 {
@@ -11,7 +13,11 @@ static void end_stale(const struct ms_side *side, struct ms_live *entry, const s
 {
     struct ms_live old = *entry;
     ms_filter_remove(side->filter, (uintptr_t)old.address);
-    if (old.is_code)
+    if (old.is_code != MS_LIVE_BLOCK) { /* its name must not go to the next code object there */
+        entry->is_code = MS_LIVE_BLOCK_AND_CODE;
+        ms_code_forget_nopy(old.address);
+    }
+    if (old.is_code == MS_LIVE_CODE)
         return;
     --*side->blocks;
     ms_event_freed(side, &old, block->time_ns, thread, false);
@@ -61,7 +67,7 @@ bool ms_event_allocated(const struct ms_side *side, const struct ms_block *block
     entry->weight = (float)block->weight;
     entry->thread = where->thread;
     entry->domain = block->domain;
-    entry->is_code = 0;
+    entry->is_code = MS_LIVE_BLOCK;
     entry->sampling = block->sampling;
     ms_filter_add(side->filter, (uintptr_t)block->address);
     ++*side->blocks;

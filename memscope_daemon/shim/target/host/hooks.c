@@ -151,9 +151,6 @@ static bool on_top(int domain, struct ms_allocator *found)
     return found->malloc == OURS[domain].malloc;
 }
 
-/* Bit per domain in which ours was left under another tool's functions when we went. */
-static uint32_t left_in_chain;
-
 /* Is our function still called in this domain? A block is allocated and freed through the chain as it
  * stands, and our own counter tells whether it came by. */
 static bool still_called(int domain, const struct ms_allocator *top)
@@ -175,7 +172,9 @@ static void install(int domain)
     struct ms_allocator found;
     if (on_top(domain, &found))
         return;
-    if ((left_in_chain >> domain & 1) && still_called(domain, &found))
+    /* Under another tool's, because it came later and we left, or because this is a forked child that never
+     * left: once more on top of that would call in a circle. */
+    if (ms_original[domain].malloc && still_called(domain, &found))
         return;
     struct ms_allocator ours = OURS[domain];
     ours.ctx = found.ctx;
@@ -188,7 +187,6 @@ uint32_t ms_hooks_install(void)
 {
     for (int domain = 0; domain < MS_DOMAINS; domain++)
         install(domain);
-    left_in_chain = 0;
     return (1u << MS_DOMAINS) - 1;
 }
 
@@ -205,7 +203,7 @@ static bool remove_domain(int domain)
 
 uint32_t ms_hooks_remove(void)
 {
-    left_in_chain = 0;
+    uint32_t left_in_chain = 0;
     for (int domain = 0; domain < MS_DOMAINS; domain++)
         if (!remove_domain(domain))
             left_in_chain |= 1u << domain;

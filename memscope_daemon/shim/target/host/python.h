@@ -66,6 +66,7 @@ const struct ms_layout *ms_layout_of(uint32_t hexversion);
 /* Fields every version so far has at the same place. */
 enum {
     MS_OBJECT_TYPE = 8,      /* PyObject.ob_type */
+    MS_TSTATE_INTERPRETER = 16, /* PyThreadState.interp */
     MS_UNICODE_LENGTH = 16,  /* PyASCIIObject.length, in characters */
     MS_UNICODE_STATE = 32,   /* PyASCIIObject.state: interned:2 kind:3 compact:1 ascii:1 */
     MS_BYTES_SIZE = 16,      /* PyVarObject.ob_size */

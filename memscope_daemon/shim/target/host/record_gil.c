@@ -82,6 +82,11 @@ static void allocated(int domain, void *address, size_t size, const ms_taken *ol
 
 void ms_gil_allocated(int domain, void *address, size_t size, const ms_taken *old)
 {
+    if (ms_in_foreign_interpreter()) { /* decided like any other, and thrown away */
+        if (ms_gil.sampler.left < 0 && ms_sampler_due(&ms_gil.sampler))
+            ms_sampler_draw(&ms_gil.sampler, &ms_gil.setting);
+        return;
+    }
     if (ms_gil.inside) {
         if (ms_active)
             ms_count_loss_nosys(MS_LOSS_REENTRY, 0.0, size);
@@ -92,15 +97,22 @@ void ms_gil_allocated(int domain, void *address, size_t size, const ms_taken *ol
     ms_gil.inside = false;
 }
 
-static void freeing(uint64_t address)
+/* The entry of the sampled block at `address`, which ends; a code object there ends here. */
+static struct ms_live *ending_block(uint64_t address)
 {
     struct ms_live *entry = ms_live_find(&ms_shared.live, address);
+    if (!entry || entry->is_code == MS_LIVE_BLOCK)
+        return entry;
+    bool block = entry->is_code == MS_LIVE_BLOCK_AND_CODE;
+    ms_code_forget_nopy(address);
+    return block ? entry : NULL;
+}
+
+static void freeing(uint64_t address)
+{
+    struct ms_live *entry = ending_block(address);
     if (!entry)
         return;
-    if (entry->is_code) {
-        ms_code_forget_nopy(address);
-        return;
-    }
     uint64_t now_ns = ms_clock_cached_ns();
     enum ms_silence silence = ms_silence_nosys(now_ns);
     struct ms_live taken;
@@ -114,7 +126,7 @@ static void freeing(uint64_t address)
 
 void ms_gil_freeing(void *address)
 {
-    if (!ms_active || ms_gil.inside)
+    if (!ms_active || ms_gil.inside || ms_in_foreign_interpreter())
         return;
     ms_gil.inside = true;
     freeing((uint64_t)address);
@@ -124,10 +136,10 @@ void ms_gil_freeing(void *address)
 void ms_gil_take(void *address, ms_taken *old)
 {
     old->address = 0;
-    if (!ms_active || ms_gil.inside)
+    if (!ms_active || ms_gil.inside || ms_in_foreign_interpreter())
         return;
-    struct ms_live *entry = ms_live_find(&ms_shared.live, (uint64_t)address);
-    if (entry && !entry->is_code)
+    struct ms_live *entry = ending_block((uint64_t)address);
+    if (entry)
         ms_entry_take(&SIDE, entry, old);
 }
 

@@ -58,7 +58,7 @@ static void leave(void)
 static const void *state_with_gil(void)
 {
     const void *own = ms_python.this_thread_state();
-    return own && own == ms_python.current_thread_state() ? own : NULL;
+    return own && own == ms_python.current_thread_state() && !ms_is_foreign_nopy(own) ? own : NULL;
 }
 
 static struct ms_where where_now(const void *state, double weight, uint64_t size)
@@ -122,6 +122,12 @@ static void end(const ms_taken *taken, enum ms_silence silence, uint64_t now_ns,
     }
 }
 
+/* Between taking a block and what became of it one session may have ended and another begun. */
+static bool of_this_session(const ms_taken *taken)
+{
+    return taken->next_free == ms_session_epoch;
+}
+
 /* A due allocation. One that an OBJ or MEM allocation makes for itself is not one of its own: it was
  * decided like any other, and thrown away, which changes nothing for the others. */
 static void due(void *address, size_t size, const ms_taken *old, enum ms_silence silence, uint64_t now_ns)
@@ -145,6 +151,8 @@ static void allocated(void *address, size_t size, const ms_taken *old)
         ms_thread.epoch = epoch;
         return;
     }
+    if (old && !of_this_session(old))
+        old = NULL;
     if (old)
         end(old, silence, now_ns, true);
     if (ms_thread.epoch != epoch)
@@ -174,8 +182,10 @@ static bool take(void *address, ms_taken *taken)
         return false;
     }
     struct ms_live *entry = ms_live_find(&ms_shared.raw_live, (uint64_t)address);
-    if (entry)
+    if (entry) {
         ms_entry_take(&SIDE, entry, taken);
+        taken->next_free = ms_session_epoch;
+    }
     unlock();
     return entry != NULL;
 }
@@ -207,21 +217,29 @@ void ms_raw_take(void *address, ms_taken *old)
     errno = error;
 }
 
+/* False: its entry is lost, and so will be its end. */
+static bool put_back(const ms_taken *old)
+{
+    if (!lock())
+        return false;
+    bool stale;
+    struct ms_live *entry = ms_live_insert(&ms_shared.raw_live, old->address, false, &stale);
+    if (entry) {
+        uint32_t far = entry->far;
+        *entry = *old;
+        entry->far = far;
+        ms_filter_add(&ms_raw.filter, (uintptr_t)old->address);
+        ms_raw.blocks++;
+    }
+    unlock();
+    return entry != NULL;
+}
+
 void ms_raw_put_back(const ms_taken *old)
 {
     if (!enter())
         return;
-    if (__atomic_load_n(&ms_active, __ATOMIC_SEQ_CST) && lock()) {
-        bool stale;
-        struct ms_live *entry = ms_live_insert(&ms_shared.raw_live, old->address, false, &stale);
-        if (entry) {
-            uint32_t far = entry->far;
-            *entry = *old;
-            entry->far = far;
-            ms_filter_add(&ms_raw.filter, (uintptr_t)old->address);
-            ms_raw.blocks++;
-        }
-        unlock();
-    }
+    if (__atomic_load_n(&ms_active, __ATOMIC_SEQ_CST) && of_this_session(old) && !put_back(old))
+        ms_count_loss_nosys(MS_LOSS_FREE_CONTENDED, (double)old->weight, old->size);
     leave();
 }

@@ -6,6 +6,7 @@ __thread struct ms_thread_state ms_thread;
 
 struct ms_python ms_python;
 const struct ms_layout *ms_layout;
+const void *ms_interpreter;
 struct ms_allocator ms_original[MS_DOMAINS] __attribute__((aligned(64)));
 struct ms_shared ms_shared;
 uint32_t ms_epoch;

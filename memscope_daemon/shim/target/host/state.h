@@ -92,6 +92,9 @@ extern __thread struct ms_thread_state ms_thread;
 
 extern struct ms_python ms_python;
 extern const struct ms_layout *ms_layout; /* NULL: never entered */
+/* 3.12+: the main interpreter. A subinterpreter may have a GIL of its own there, so that its threads come
+ * by at any moment: what is ours under "the" GIL is not theirs to touch. NULL before: one GIL for all. */
+extern const void *ms_interpreter;
 extern struct ms_allocator ms_original[MS_DOMAINS];
 extern struct ms_shared ms_shared;
 
@@ -105,6 +108,18 @@ extern uint32_t ms_active;
 /* Why is nothing recorded now? (Calls Py_IsInitialized, which reads a word: it is 0 from the moment that
  * finalisation begins.) `now_ns` 0: do not look at the reader's heartbeat. */
 enum ms_silence ms_silence_nosys(uint64_t now_ns);
+
+/* Does this thread state belong to another interpreter than the one we follow? */
+static inline bool ms_is_foreign_nopy(const void *thread_state)
+{
+    return ms_interpreter && thread_state && ms_pointer_at(thread_state, MS_TSTATE_INTERPRETER) != ms_interpreter;
+}
+
+/* Does this thread run another interpreter than the one we follow? */
+static inline bool ms_in_foreign_interpreter(void)
+{
+    return __builtin_expect(ms_interpreter != NULL, 0) && ms_is_foreign_nopy(ms_python.current_thread_state());
+}
 
 void ms_count_loss_nosys(enum ms_loss cause, double weight, uint64_t size);
 

@@ -7,6 +7,8 @@
  * believed. */
 enum { TICKS_MAX = 1 << 22, TICKS_FOR_RATE = 1 << 18 };
 
+static const uint64_t NS_PER_TICK_MAX = 16;
+
 static uint64_t base_ns, base_ticks, ns_per_tick_32, last_ns;
 
 uint64_t ms_clock_ns(void)
@@ -24,6 +26,8 @@ static uint64_t read_again(uint64_t ticks)
         return now_ns;
     if (base_ns && passed < (1ull << 40))
         ns_per_tick_32 = (uint64_t)(((unsigned __int128)(now_ns - base_ns) << 32) / passed);
+    if (ns_per_tick_32 > NS_PER_TICK_MAX << 32) /* the counter stood still (a halted machine): not believed */
+        ns_per_tick_32 = 0;
     base_ns = now_ns;
     base_ticks = ticks;
     return now_ns;

@@ -59,6 +59,8 @@ static int enter(struct ms_attach *attach)
         return MS_ENTER_BAD_SESSION;
     take_api(&attach->python);
     ms_layout = layout;
+    const void *state = ms_python.current_thread_state();
+    ms_interpreter = layout->version >= 0x030c && state ? ms_pointer_at(state, MS_TSTATE_INTERPRETER) : NULL;
     struct ms_status *status = &ms_shared.head->status;
     reset(ms_shared.head->control.seed);
     ms_control_apply_nopy();

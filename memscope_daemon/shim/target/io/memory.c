@@ -40,13 +40,17 @@ void ms_memory_close_session(void)
 bool ms_memory_open_session(void *base, uint64_t bytes)
 {
     ms_memory_close_session(); /* one that could not be unmapped, or that a fork left us */
+    if (ms_shared.head) /* a RAW thread is still in there, and must not find another under its feet */
+        return false;
     return ms_shared_open(&ms_shared, base, bytes);
 }
 
 /* The child has its parent's hooks and rings. It must never write there: everything is switched off before
- * any code of the program runs in it. Locks may have been held by threads that do not exist here. */
+ * any code of the program runs in it, and their memory is given back, which would otherwise live as long as
+ * the child. Locks may have been held by threads that do not exist here. */
 static void in_child(void)
 {
+    bool inside = ms_gil.inside || ms_thread.inside;
     ms_active = 0;
     ms_raw.inside = 0;
     ms_raw.lock = 0;
@@ -55,6 +59,8 @@ static void in_child(void)
     ms_gil.sampler.left = INT64_MAX / 2;
     ms_thread.sampler.left = INT64_MAX / 2;
     ms_memory_clear_filters();
+    if (!inside) /* else this very thread, forking in a signal handler, goes on in there */
+        ms_memory_close_session();
 }
 
 void ms_memory_silence_children(void)

@@ -23,6 +23,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What an entry's is_code says. A code object made while we look on may be a sampled block as well: then one
+ * entry stands for both, and its end is the end of both. */
+enum ms_live_kind { MS_LIVE_BLOCK = 0, MS_LIVE_CODE = 1, MS_LIVE_BLOCK_AND_CODE = 2 };
+
 struct ms_live_table {
     uint32_t *index;      /* MS_LIVE_SLOTS per entry */
     struct ms_live *pool; /* numbered from 0 */

@@ -53,7 +53,8 @@ bool ms_shared_open(struct ms_shared *shared, void *base, uint64_t bytes)
     struct ms_session *head = base;
     struct part part[PARTS];
     if (bytes < sizeof *head || head->magic != MS_SESSION_MAGIC || head->abi_version != MS_ABI_VERSION ||
-        head->header_bytes != sizeof *head || head->total_bytes != bytes)
+        head->header_bytes != sizeof *head || head->total_bytes != bytes ||
+        head->status.state != MS_STATE_EMPTY) /* each is entered once */
         return false;
     read_parts(head, part); /* from here on only our own copy counts */
     if (!parts_valid(part, bytes))
