@@ -233,7 +233,7 @@ class StoppedThread:
     def release(self, purpose: str) -> StopReport:
         """Lets the thread go on as if nothing had been."""
         _limit(CALL_LIMIT_S)
-        if self._bent:
+        if self._bent and x86_64.is_to_restart(self._original):
             self._to_signal_stop()
         interrupted = self._put_back()
         return StopReport(purpose, time.monotonic_ns() - self.stopped_ns, interrupted)
@@ -249,7 +249,11 @@ class StoppedThread:
         raise Unsafe(reason, StopReport("look", time.monotonic_ns() - self.stopped_ns, interrupted))
 
     def _to_signal_stop(self) -> None:
-        """From a system call stop to one inside signal handling, without one instruction of the program's."""
+        """From a system call stop to one inside signal handling, without one instruction of the program's.
+
+        Only there does the kernel begin an interrupted call anew. A thread that was in its own code, or whose
+        call had its result, goes home from where it is: each resumption costs it two changes of processor.
+        """
         ptrace.request(ptrace.INTERRUPT, self.tid)
         ptrace.request(ptrace.CONT, self.tid)
         event, stop = self._wait()

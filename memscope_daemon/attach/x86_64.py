@@ -121,6 +121,11 @@ def in_call(registers: Registers) -> bool:
     return registers.orig_rax < 1 << 31
 
 
+def is_to_restart(registers: Registers) -> bool:
+    """Whether the kernel is to begin the interrupted call anew."""
+    return in_call(registers) and signed(registers.rax) in RESTARTS
+
+
 def saw_eintr(registers: Registers) -> bool:
     return in_call(registers) and signed(registers.rax) == EINTR
 
