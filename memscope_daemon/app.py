@@ -119,6 +119,11 @@ class Daemon:
         self._running = _Running(host, tracker, book, shippers, tracers)
         return self.address
 
+    @property
+    def unasked_ns(self) -> int:
+        """Since the last question of a client was answered; 0 while one is, and while nothing is served."""
+        return self._running.book.unasked_ns if self._running else 0
+
     def stop(self) -> None:
         """Detaches from all targets, stores what they sent, and ends. May be called twice."""
         running, self._running = self._running, None

@@ -47,14 +47,21 @@ def run(args: argparse.Namespace) -> int:
         if client is None:
             continue
         with client:
-            session = _session_of(client, args.pid)
+            session = _session_of(client, args.pid, address)
             if session is not None:
                 return _end(client, session, args)
     return _take_out(args.pid)
 
 
-def _session_of(client: Client, pid: int) -> Session | None:
-    return next((one for one in client.sessions() if one.target.pid == pid and not one.is_ended), None)
+def _session_of(client: Client, pid: int, address: str) -> Session | None:
+    from memscope_client import DaemonError
+
+    try:
+        sessions = client.sessions()
+    except DaemonError as error:  # one that was just about to end knows of no session
+        say(f"{address}: {error.message}")
+        return None
+    return next((one for one in sessions if one.target.pid == pid and not one.is_ended), None)
 
 
 def _end(client: Client, session: Session, args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import argparse
 import os
 import queue
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
         say(f"serving at {address}")
         try:
             with Client(address) as client:
-                signalled = Keeper(client, events, args.export).run(until_idle=args.until_idle)
+                signalled = Keeper(client, events, args.export).run(
+                    (lambda: daemon.unasked_ns) if args.until_idle else None
+                )
         finally:
             daemon.stop()
     return signalled.exit_code if signalled else int(ExitCode.DONE)
@@ -73,8 +76,9 @@ class Keeper:
         self._folder = folder
         self._seen_ended: set[str] = set()
 
-    def run(self, *, until_idle: bool) -> Signalled | None:
-        """Until a signal comes; with ``until_idle`` also until the last session has been over for a while."""
+    def run(self, unasked_ns: Callable[[], int] | None = None) -> Signalled | None:
+        """Until a signal comes; with ``unasked_ns`` (how long nobody has asked for anything) also until the
+        last session has been over for a while, and its reports are fetched."""
         idle_looks = 0
         while True:
             try:
@@ -83,7 +87,8 @@ class Keeper:
                 sessions = self._client.sessions(include_ended=True)
                 self._export_ended(sessions)
                 idle_looks = idle_looks + 1 if all(one.is_ended for one in sessions) else 0
-                if until_idle and idle_looks >= LINGER_LOOKS:
+                lingered_ns = int(LINGER_LOOKS * LOOK_S * 1e9)
+                if unasked_ns and idle_looks >= LINGER_LOOKS and unasked_ns() >= lingered_ns:
                     return None
                 continue
             self._detach_all()

@@ -28,14 +28,14 @@ class QueryService(services.QueryServicer):  # type: ignore[misc,unused-ignore]
     def GetFigures(  # noqa: N802 (gRPC's name)
         self, request: Any, context: grpc.ServicerContext
     ) -> pb.GetFiguresResponse:
-        with answering(context):
+        with answering(context), self._book.in_use():
             count = request.site_count
             return self._book.get(request.session_id).ask(lambda at: _figures(at, count), exact=False)
 
     def GetReport(  # noqa: N802 (gRPC's name)
         self, request: Any, context: grpc.ServicerContext
     ) -> pb.GetReportResponse:
-        with answering(context):
+        with answering(context), self._book.in_use():
             entry = self._book.get(request.session_id)
             answer = entry.ask(lambda at: report.report(at, request.site_count), exact=True)
             return pb.GetReportResponse(report=messages.report_to(answer))
@@ -43,12 +43,12 @@ class QueryService(services.QueryServicer):  # type: ignore[misc,unused-ignore]
     def Export(  # noqa: N802 (gRPC's name)
         self, request: Any, context: grpc.ServicerContext
     ) -> Iterator[pb.ExportResponse]:
-        with answering(context):
+        with answering(context), self._book.in_use():
             entry = self._book.get(request.session_id)
             name, data = entry.ask(lambda at: _export(at, request.format, request.measure), exact=True)
-        yield pb.ExportResponse(chunk=data[:CHUNK_BYTES], file_name=name)
-        for start in range(CHUNK_BYTES, len(data), CHUNK_BYTES):
-            yield pb.ExportResponse(chunk=data[start : start + CHUNK_BYTES])
+            yield pb.ExportResponse(chunk=data[:CHUNK_BYTES], file_name=name)
+            for start in range(CHUNK_BYTES, len(data), CHUNK_BYTES):
+                yield pb.ExportResponse(chunk=data[start : start + CHUNK_BYTES])
 
 
 def _figures(evidence: Evidence, site_count: int) -> pb.GetFiguresResponse:

@@ -5,14 +5,16 @@ The book and its entries may be used from any thread; what an entry records belo
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
 from memscope_daemon.errors import AnalysisError, MemscopeError, SystemFailure, TrackingError
 from memscope_daemon.model.report import Resident
@@ -253,6 +255,8 @@ class SessionBook:
         self._folder = folder
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
+        self._questions = 0
+        self._asked_ns = clock.monotonic_ns()
 
     def begin(self, info: SessionInfo) -> Entry:
         """The session of that id: a new one, or one that goes on.
@@ -271,6 +275,24 @@ class SessionBook:
                 raise
             self._entries[info.session_id] = entry
             return entry
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Around the answer to a question."""
+        with self._lock:
+            self._questions += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._questions -= 1
+                self._asked_ns = clock.monotonic_ns()
+
+    @property
+    def unasked_ns(self) -> int:
+        """Since the last question was answered; 0 while one is."""
+        with self._lock:
+            return 0 if self._questions else clock.monotonic_ns() - self._asked_ns
 
     def _rest_old_ones(self) -> None:
         ended = [entry for entry in self._entries.values() if entry.ended.is_set()]

@@ -9,6 +9,8 @@ import pytest
 from memscope_client import Client
 from memscope_daemon.app import Daemon
 from memscope_daemon.errors import ConfigurationError, SystemFailure
+from memscope_daemon.server.sessions import SessionBook
+from tests.support.waiting import until
 from tests.unit.server.serving import Serving
 
 
@@ -55,3 +57,16 @@ def test_a_daemon_can_be_stopped_twice_and_started_again(folder: Path) -> None:
             assert client.sessions(include_ended=True) == ()
         daemon.stop()
         daemon.stop()
+
+
+def test_a_daemon_that_answers_a_question_is_not_idle(folder: Path) -> None:
+    book = SessionBook(folder)
+    before = book.unasked_ns
+    until(lambda: book.unasked_ns > before, "time to pass")
+    with book.in_use():
+        with book.in_use():
+            assert book.unasked_ns == 0
+        assert book.unasked_ns == 0
+    since = book.unasked_ns
+    assert since > 0
+    until(lambda: book.unasked_ns > since, "time to pass")
