@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 
@@ -134,3 +135,12 @@ def pending_signals(pid: int, tid: int) -> int:
         if ":" in line
     )
     return int(fields["SigPnd"], 16) | int(fields["ShdPnd"], 16)
+
+
+def tid_inside(pid: int, tid: int) -> int:
+    """A thread's number as the target itself counts."""
+    with contextlib.suppress(ProcessLookupError, OSError):
+        for line in _read(f"/proc/{pid}/task/{tid}/status", 8192).splitlines():
+            if line.startswith("NSpid:"):
+                return int(line.split()[-1])
+    return tid

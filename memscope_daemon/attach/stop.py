@@ -159,6 +159,11 @@ class StoppedThread:
         result = x86_64.signed(self._original.rax)
         return x86_64.in_call(self._original) and (result in x86_64.RESTARTS or result == x86_64.EINTR)
 
+    def is_still_in(self, task: procfs.Task) -> bool:
+        """Whether it was found in the very call that it was chosen for."""
+        found = self._original
+        return self.is_waiting() and found.rip == task.pc and found.orig_rax == task.call
+
     def in_handler(self) -> bool:
         """Whether a signal handler seems to be under way (a false yes costs a try)."""
         sp = self._original.rsp

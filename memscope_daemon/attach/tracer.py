@@ -82,6 +82,8 @@ class Tracer:
         self._announced = False
         self._route: Route | None = None
         self._left_to_its_frame = False
+        self._creator = 0  # the thread that was left to its frame: it stands on our region's stack
+        self._unmapped_shared = 0
         self._waited_from_ns = 0
         self._waited_ns = 0
 
@@ -96,10 +98,12 @@ class Tracer:
             if not (retry or blocked) or attempt == QUEUE_FULL_TRIES - 1:
                 break
             if retry:
-                self._clean(page, keep_shared=True)
+                if not self._clean(page, keep_shared=True) and self._region and self._route:
+                    self._queued.append((self._region, self._route))
                 time.sleep(QUEUE_FULL_NAP_S)
             elif self._region:  # K's call waits in a queue that nobody serves: cancelled; now by P
                 self._queued.append((self._region, Route.K))
+                self._region = None
                 self._routes = frozenset({Route.P})
         return self._result(page)
 
@@ -110,9 +114,15 @@ class Tracer:
         try:
             self._send_off(region)
         except Declined:
-            self._unmap(region, 0)
+            if self._unmap(region, 0):
+                self._region = None
             raise
         return self._watch(region)
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether something of an earlier try is still in the target when a later one is declined."""
+        return bool(self._queued) or self._shared_address != self._unmapped_shared
 
     def _result(self, page: Any) -> dict[str, Any]:
         cleaned = self._clean(page)
@@ -184,7 +194,7 @@ class Tracer:
             self._main_block = thread.registers.fs_base
         if thread.in_handler() and not (choice.route is Route.K and attempt > TRIES // 2):
             thread.let_go("in-handler")
-        if choice.wait is not Wait.RUNS and not _same_call(thread, task):
+        if choice.wait is not Wait.RUNS and not thread.is_still_in(task):
             thread.let_go("call-changed")
         return thread
 
@@ -202,9 +212,12 @@ class Tracer:
         )
 
     def _map(self) -> Region:
+        address = 0  # of a try that a signal broke off half-way: gone on with
+
         def accept(choice: Choice, task: procfs.Task, attempt: int) -> Region:
+            nonlocal address
             thread = self._stop(choice, task, attempt)
-            address = thread.call(
+            address = address or thread.call(
                 x86_64.NR_MMAP, 0, REGION_BYTES, _PROT_RW, _MAP_PRIVATE_ANONYMOUS, x86_64.MINUS_ONE
             )
             if -4096 < address < 0:
@@ -276,7 +289,7 @@ class Tracer:
         except Stuck:
             if os.fork():
                 os._exit(0)  # lets go of the thread: it comes home by its frame, and we watch on as the child
-            self._left_to_its_frame = True
+            self._left_to_its_frame, self._creator = True, thread.tid
             return 1
 
     # --- watching -------------------------------------------------------------------------------
@@ -392,19 +405,32 @@ class Tracer:
         tid = int(region.read().helper_tid)
         if route is Route.K or not tid:
             return not tid
-        return all(_tid_inside(self._pid, task) != tid for task in procfs.tids(self._pid))
+        return all(procfs.tid_inside(self._pid, task) != tid for task in procfs.tids(self._pid))
 
-    def _unmap(self, region: Region, shared: int) -> bool:
+    def _came_home(self, region: Region) -> bool:
+        """Whether nobody runs on the region's stack any more. A running thread does not say where."""
+        if not self._left_to_its_frame or self._creator not in procfs.tids(self._pid):
+            return True
+        creator = procfs.task(self._pid, self._creator)
+        return bool(creator and creator.sp and creator.sp not in region and creator.pc not in region)
+
+    def _unmap(self, region: Region | None, shared: int) -> bool:
+        """Each once only: what the target maps there afterwards is its own."""
+
         def accept(choice: Choice, task: procfs.Task, attempt: int) -> bool:
             main = procfs.task(self._pid, self._pid)
-            if choice.tid != self._pid and (main is None or main.pc in region or not main.pc):
+            if region and choice.tid != self._pid and (main is None or main.pc in region or not main.pc):
                 raise Unsafe("main-unknown")  # it may still be leaving the call
+            if region and not self._came_home(region):
+                raise Unsafe("creator-unknown")
             thread = self._stop(choice, task, attempt)
-            if thread.registers.rip in region:
+            if region and thread.registers.rip in region:
                 thread.let_go("in-region")
-            thread.call(x86_64.NR_MUNMAP, region.address, REGION_BYTES)
-            if shared:
+            if shared and shared != self._unmapped_shared:
                 thread.call(x86_64.NR_MUNMAP, shared, self._job["shared_bytes"])
+                self._unmapped_shared = shared
+            if region:
+                thread.call(x86_64.NR_MUNMAP, region.address, REGION_BYTES)
             self._report(thread, "clean")
             return True
 
@@ -423,32 +449,21 @@ class Tracer:
                 self._queued.remove((region, route))
         return not self._queued
 
-    def linger(self) -> None:
-        """After the result: waits a while for cancelled calls to pass by, and takes their regions out."""
+    def linger(self, declined: bool = False) -> None:
+        """After the result: waits a while for cancelled calls to pass by, and takes their regions out, and
+        the shared memory if no hooks came of it."""
         limit = time.monotonic_ns() + LINGER_NS
-        unused = self._region is not None and self._region.read().stage < Stage.DONE
+        unused = declined or (self._region is not None and self._region.read().stage < Stage.DONE)
         if self._region is not None and self._route is not None and unused:
             self._queued.append((self._region, self._route))
         while not self._clean_queued(with_shared=unused) and time.monotonic_ns() < limit:
             time.sleep(0.1)
+        if declined and self.left_behind and not self._queued:
+            self._unmap(None, self._shared_address)
 
     def _say(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
         with contextlib.suppress(OSError):
             messages.send(self._connection, message, descriptors or ())
-
-
-def _same_call(thread: StoppedThread, task: procfs.Task) -> bool:
-    registers = thread.registers
-    return thread.is_waiting() and registers.rip == task.pc and registers.orig_rax == task.call
-
-
-def _tid_inside(pid: int, tid: int) -> int:
-    """A thread's number as the target itself counts."""
-    with contextlib.suppress(ProcessLookupError, OSError):
-        for line in procfs._read(f"/proc/{pid}/task/{tid}/status", 8192).splitlines():
-            if line.startswith("NSpid:"):
-                return int(line.split()[-1])
-    return tid
 
 
 def main(descriptor: int) -> None:
@@ -467,6 +482,7 @@ def main(descriptor: int) -> None:
         result = tracer.run()
     except Declined as declined:
         result = {"say": "declined", "code": declined.code, "detail": declined.detail}
+        result["region_left"] = tracer.left_behind
     except (Gone, ProcessLookupError):
         result = {"say": "gone"}
     except Stuck:
@@ -478,7 +494,7 @@ def main(descriptor: int) -> None:
     connection.close()
     if result.get("region_left"):
         with contextlib.suppress(ProcessLookupError, Gone, Stuck, OSError):
-            tracer.linger()
+            tracer.linger(declined=result["say"] == "declined")
 
 
 if __name__ == "__main__":
