@@ -159,6 +159,19 @@ class StoppedThread:
         result = x86_64.signed(self._original.rax)
         return x86_64.in_call(self._original) and (result in x86_64.RESTARTS or result == x86_64.EINTR)
 
+    def waits_at(self, before: tuple[int, int] | None) -> tuple[int, int] | None:
+        """Place (instruction, stack) of the call that it waits in, None = it runs.
+
+        ``before``: what its last stop gave. A thread that has not moved since was let go to begin its call
+        anew and has not had a processor yet: it waits all the same.
+        """
+        found = self._original
+        here = (found.rip, found.rsp)
+        again = (found.rip + x86_64.SYSCALL_BYTES, found.rsp)
+        if self.is_waiting():
+            return here
+        return before if before in (here, again) else None
+
     def is_still_in(self, task: procfs.Task) -> bool:
         """Whether it was found in the very call that it was chosen for."""
         found = self._original

@@ -77,6 +77,7 @@ class Tracer:
         self._region: Region | None = None
         self._queued: list[tuple[Region, Route]] = []
         self._main_block = 0
+        self._main_waited_at: tuple[int, int] | None = None
         self._shared_address = 0
         self._cancelled = False
         self._announced = False
@@ -192,6 +193,7 @@ class Tracer:
         thread.stop()
         if choice.tid == self._pid:
             self._main_block = thread.registers.fs_base
+            self._main_waited_at = thread.waits_at(self._main_waited_at)
         if thread.in_handler() and not (choice.route is Route.K and attempt > TRIES // 2):
             thread.let_go("in-handler")
         if choice.wait is not Wait.RUNS and not thread.is_still_in(task):
@@ -245,7 +247,7 @@ class Tracer:
             nonlocal filled
             thread = self._stop(choice, task, attempt)
             if choice.route is Route.K:
-                if thread.is_waiting() and Route.P in self._routes and attempt < TRIES - 1:
+                if self._main_waited_at and Route.P in self._routes and attempt < TRIES - 1:
                     thread.let_go("main-waits")  # it only looked as if it ran; nobody would serve the queue
                 if not filled:  # main was never stopped before: its thread block was not known
                     try:
