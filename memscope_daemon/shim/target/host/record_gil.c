@@ -46,7 +46,7 @@ static void lose(void *address, size_t size)
 
 static void end_old(const ms_taken *old, enum ms_silence silence, uint64_t now_ns)
 {
-    uint16_t thread = ms_thread.session_epoch == ms_session_epoch ? ms_thread.number : 0;
+    uint16_t thread = ms_thread_if_known_nopy();
     if (silence == MS_RECORDING || silence == MS_SILENT_PAUSED)
         ms_event_freed(&SIDE, old, now_ns, thread, true);
     else if (silence == MS_SILENT_NO_READER)
@@ -117,7 +117,7 @@ static void freeing(uint64_t address)
     enum ms_silence silence = ms_silence_nosys(now_ns);
     struct ms_live taken;
     ms_entry_take(&SIDE, entry, &taken);
-    uint16_t thread = ms_thread.session_epoch == ms_session_epoch ? ms_thread.number : 0;
+    uint16_t thread = ms_thread_if_known_nopy();
     if (silence == MS_RECORDING || silence == MS_SILENT_PAUSED) /* a pause stops sampling, not following */
         ms_event_freed(&SIDE, &taken, now_ns, thread, false);
     else if (silence == MS_SILENT_NO_READER)

@@ -65,13 +65,7 @@ static struct ms_where where_now(const void *state, double weight, uint64_t size
 {
     if (state)
         return ms_where_now(state, weight, size);
-    bool known = ms_thread.session_epoch == ms_session_epoch;
-    return (struct ms_where){.thread = known ? ms_thread.number : 0, .flags = MS_FLAG_NO_GIL};
-}
-
-static uint16_t thread_if_known(void)
-{
-    return ms_thread.session_epoch == ms_session_epoch ? ms_thread.number : 0;
+    return (struct ms_where){.thread = ms_thread_if_known_nopy(), .flags = MS_FLAG_NO_GIL};
 }
 
 static void draw(uint32_t epoch)
@@ -112,7 +106,7 @@ static void end(const ms_taken *taken, enum ms_silence silence, uint64_t now_ns,
 {
     if (silence == MS_RECORDING || silence == MS_SILENT_PAUSED) {
         if (lock()) {
-            ms_event_freed(&SIDE, taken, now_ns, thread_if_known(), by_realloc);
+            ms_event_freed(&SIDE, taken, now_ns, ms_thread_if_known_nopy(), by_realloc);
             unlock();
         } else {
             ms_count_loss_nosys(MS_LOSS_FREE_CONTENDED, (double)taken->weight, taken->size);
