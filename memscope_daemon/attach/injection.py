@@ -24,7 +24,11 @@ from memscope_daemon.attach.target import Facts, Interpreter
 from memscope_daemon.errors import AttachFailed, AttachRefused, SystemFailure, TargetEnded
 from memscope_daemon.shim import layout, messages
 
-TRACER_PROGRAM = "from memscope_daemon.attach.tracer import main"
+TRACER_PROGRAM = """
+from memscope_daemon.attach.rehearsal import rehearse
+from memscope_daemon.attach.tracer import main
+rehearse()
+"""
 GO_TIMEOUT_MS = 15_000
 SILENCE_TIMEOUT_S = 30.0
 
@@ -172,6 +176,7 @@ def build_job(
         "code": loader.code.hex(),
         "clone_entry": loader.clone_entry,
         "pthread_entry": loader.pthread_entry,
+        "park": loader.park,
     }
 
 

@@ -129,12 +129,14 @@ def descriptor_target(pid: int, descriptor: int) -> str:
 
 def pending_signals(pid: int, tid: int) -> int:
     """Signals that wait for this thread or for the whole process, blocked or not, as a mask."""
-    fields = dict(
-        line.split(":", 1)
-        for line in _read(f"/proc/{pid}/task/{tid}/status", 8192).splitlines()
-        if ":" in line
-    )
-    return int(fields["SigPnd"], 16) | int(fields["ShdPnd"], 16)
+    text = _read(f"/proc/{pid}/task/{tid}/status", 8192)
+    return _mask_after(text, "\nSigPnd:\t") | _mask_after(text, "\nShdPnd:\t")
+
+
+def _mask_after(text: str, name: str) -> int:
+    """A thread stands still meanwhile: found, not parsed."""
+    at = text.index(name) + len(name)
+    return int(text[at : at + 16], 16)
 
 
 def tid_inside(pid: int, tid: int) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import mmap
 import os
 import signal
 
 from memscope_daemon.attach.x86_64 import Registers
 
-SEIZE, INTERRUPT, CONT, DETACH, SYSCALL = 0x4206, 0x4207, 7, 17, 24
+SEIZE, INTERRUPT, CONT, DETACH, SYSCALL, POKEDATA = 0x4206, 0x4207, 7, 17, 24, 5
 GETREGS, SETREGS, GETREGSET, SETREGSET = 12, 13, 0x4204, 0x4205
 GETSIGMASK, SETSIGMASK, GET_RSEQ = 0x420A, 0x420B, 0x420F
 NT_X86_XSTATE = 0x202
@@ -78,16 +79,21 @@ def set_registers(tid: int, registers: Registers) -> None:
 
 
 class Xstate:
-    """Room for one thread's floating-point and vector state, made before the thread is stopped."""
+    """Fetches one thread's floating-point and vector state to ``address`` (:data:`XSTATE_BYTES_MAX` bytes of
+    room there), and puts it back from there."""
 
-    def __init__(self) -> None:
-        self._room = ctypes.create_string_buffer(XSTATE_BYTES_MAX)
-        self._vector = IoVec()
+    def __init__(self, address: int) -> None:
+        self._address = address
+        self._vector = IoVec(address, 0)
 
-    def get(self, tid: int) -> bytes:
-        self._vector.base, self._vector.length = ctypes.addressof(self._room), XSTATE_BYTES_MAX
+    @property
+    def length_bytes(self) -> int:
+        """Of what was fetched, 0 = nothing yet."""
+        return int(self._vector.length)
+
+    def get(self, tid: int) -> None:
+        self._vector.base, self._vector.length = self._address, XSTATE_BYTES_MAX
         request(GETREGSET, tid, NT_X86_XSTATE, ctypes.addressof(self._vector))
-        return ctypes.string_at(self._room, self._vector.length)
 
     def put(self, tid: int) -> None:
         """What the last :meth:`get` got."""
@@ -95,6 +101,7 @@ class Xstate:
 
 
 _mask = ctypes.c_uint64()
+_from, _to = IoVec(0, 0), IoVec(0, 0)
 
 
 def get_mask(tid: int) -> int:
@@ -120,31 +127,44 @@ def rseq_pointer(tid: int) -> int:
 
 
 class Room:
-    """Room for reads of another process's memory, made before the thread is stopped."""
+    """Room for reads of another process's memory, made (and touched) before a thread is stopped."""
 
     def __init__(self, room_bytes: int) -> None:
-        self._room = ctypes.create_string_buffer(room_bytes)
-        self._local, self._remote = IoVec(ctypes.addressof(self._room), 0), IoVec(0, 0)
+        self._room = mmap.mmap(-1, room_bytes)
+        self._room.write(bytes(room_bytes))
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self._room))
+        self._local, self._remote = IoVec(start, 0), IoVec(0, 0)
         self._vectors = ctypes.byref(self._local), ctypes.byref(self._remote)
 
-    def read(self, pid: int, address: int, count_bytes: int) -> bytes:
-        """Exactly ``count_bytes``, no more than the room."""
+    def fetch(self, pid: int, address: int, count_bytes: int) -> mmap.mmap:
+        """Exactly ``count_bytes``, no more than the room; in the room itself, good until the next fetch."""
         self._local.length = self._remote.length = count_bytes
         self._remote.base = address
         _checked(_readv(pid, self._vectors[0], 1, self._vectors[1], 1, 0), count_bytes)
-        return ctypes.string_at(self._room, count_bytes)
+        return self._room
 
 
 def read_memory(pid: int, address: int, count_bytes: int) -> bytes:
     """Exactly ``count_bytes`` of the process's memory."""
-    return Room(count_bytes).read(pid, address, count_bytes)
+    return Room(count_bytes).fetch(pid, address, count_bytes)[:count_bytes]
 
 
 def write_memory(pid: int, address: int, data: bytes | bytearray) -> None:
     """All of ``data``, by the target's own page permissions (never through a read-only page)."""
     source = (ctypes.c_char * len(data)).from_buffer_copy(data)
-    local, remote = IoVec(ctypes.addressof(source), len(data)), IoVec(address, len(data))
-    _checked(_writev(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0), len(data))
+    write_from(pid, address, ctypes.addressof(source), len(data))
+
+
+def write_from(pid: int, address: int, source: int, count_bytes: int) -> None:
+    """:func:`write_memory` of what lies at ``source`` in our own memory."""
+    _from.base, _to.base = source, address
+    _from.length = _to.length = count_bytes
+    _checked(_writev(pid, ctypes.byref(_from), 1, ctypes.byref(_to), 1, 0), count_bytes)
+
+
+def write_word(tid: int, address: int, value: int) -> None:
+    """One 64-bit word of a stopped thread's memory."""
+    request(POKEDATA, tid, address, value)
 
 
 def _checked(done: int, wanted: int) -> None:

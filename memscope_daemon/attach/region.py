@@ -21,6 +21,7 @@ from typing import Any
 
 from memscope_daemon.attach import ptrace, x86_64
 from memscope_daemon.attach.elf import Elf
+from memscope_daemon.attach.stop import Park
 from memscope_daemon.shim import layout
 
 CODE_BYTES = 0x2000
@@ -29,18 +30,20 @@ BLOCK_AT = 0x3000 + x86_64.STATIC_TLS_BYTES
 STACK_AT = BLOCK_AT + x86_64.THREAD_BLOCK_BYTES
 REGION_BYTES = STACK_AT + 0x20000
 LOADER_SECTION = "memscope_loader"
-CLONE_ENTRY, PTHREAD_ENTRY = "ms_loader_clone_child", "ms_loader_pthread_main"
+CLONE_ENTRY, PTHREAD_ENTRY, PARK = "ms_loader_clone_child", "ms_loader_pthread_main", "ms_loader_park"
 
 Attach = layout.Attach
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Loader:
-    """The loader's instructions and where in them the two routes begin (bytes from the start)."""
+    """The loader's instructions and where in them (bytes from the start) the two routes begin, and where a
+    thread that was sent to a function waits."""
 
     code: bytes
     clone_entry: int
     pthread_entry: int
+    park: int
 
 
 def read_loader(shim: Path) -> Loader:
@@ -50,10 +53,10 @@ def read_loader(shim: Path) -> Loader:
     """
     with Elf(shim) as elf:
         start, code = elf.section_bytes(LOADER_SECTION)
-        entries = elf.symbols((CLONE_ENTRY, PTHREAD_ENTRY))
+        entries = elf.symbols((CLONE_ENTRY, PTHREAD_ENTRY, PARK))
     if len(code) > CODE_BYTES:
         raise KeyError("the loader is larger than its room")
-    return Loader(code, entries[CLONE_ENTRY] - start, entries[PTHREAD_ENTRY] - start)
+    return Loader(code, *(entries[name] - start for name in (CLONE_ENTRY, PTHREAD_ENTRY, PARK)))
 
 
 class Region:
@@ -69,6 +72,10 @@ class Region:
 
     def word_address(self, field: str) -> int:
         return self.page_address + int(getattr(Attach, field).offset)
+
+    def park(self, entry: int) -> Park:
+        """``entry``: of the loader's park, from the start of its code."""
+        return Park(self.address + entry, self.page_address, self.word_address("parked"))
 
     def read(self) -> Attach:
         """:raises ProcessLookupError: the target, or this memory of it, is gone."""

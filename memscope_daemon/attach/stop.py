@@ -20,11 +20,15 @@ from collections.abc import Iterator, Sequence
 from memscope_daemon.attach import procfs, ptrace, x86_64
 from memscope_daemon.attach.procfs import Mapping
 from memscope_daemon.attach.x86_64 import Registers
+from memscope_daemon.attach.x86_64_frame import Frame
 
-SEIZE_LIMIT_S, CALL_LIMIT_S, FUNCTION_LIMIT_S = 1.0, 0.5, 0.5
+STOP_LIMIT_S, FUNCTION_LIMIT_S = 1.0, 0.5
+#: A function is over in some tens of microseconds: so long we look again and again, then ever less often.
+EAGER_NS, PATIENT_NAP_S = 60_000, 0.00003
 HANDLER_LOOK_BYTES = 32768
 _NOWHERE = Mapping((1 << 64) - 1, 0, "", 0, "")
-_CLONES = (x86_64.NR_CLONE, 435)
+_parked = struct.Struct("<Ii")
+_room = ptrace.Room(HANDLER_LOOK_BYTES)  # a tracer stops one thread at a time
 
 
 class Unsafe(Exception):
@@ -52,6 +56,16 @@ class Net:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Park:
+    """Where a thread waits for us after a function: the loader's instructions at ``entry``, which find the
+    attach page at ``page`` and say so in the two words at ``word`` (1, then the function's result)."""
+
+    entry: int
+    page: int
+    word: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class StopReport:
     """``duration_ns`` from the observed stop to the detach; ``interrupted_call``: the program saw EINTR."""
 
@@ -70,12 +84,11 @@ class StoppedThread:
         self._stack = _NOWHERE
         self._original = Registers()
         self._now = Registers()
-        self._xstate = ptrace.Xstate()
-        self._look_room = ptrace.Room(HANDLER_LOOK_BYTES)
-        self._state = b""
+        self._frame = Frame()
         self._mask = 0
-        self._frame = 0
         self._bent = False
+        self._in_signal_stop = True
+        self._is_home = False
         self._signal = 0
         self._rewind = False
         self.stopped_ns = 0
@@ -100,7 +113,7 @@ class StoppedThread:
             raise Gone from None
 
     def _interrupt(self) -> None:
-        _limit(SEIZE_LIMIT_S)
+        _limit(STOP_LIMIT_S)
         ptrace.request(ptrace.INTERRUPT, self.tid)
         while True:
             event, number = self._wait()
@@ -114,7 +127,7 @@ class StoppedThread:
     def _look(self) -> None:
         ptrace.get_registers(self.tid, self._original)
         self._mask = ptrace.get_mask(self.tid)
-        self._state = self._xstate.get(self.tid)
+        self._frame.fetch_state(self.tid)
         self._rewind = x86_64.saw_eintr(self._original) and x86_64.waits_for_ever(
             self._original.orig_rax, x86_64.arguments(self._original)
         )
@@ -122,12 +135,10 @@ class StoppedThread:
             self.let_go(reason)
 
     def _objection(self) -> str:
-        below = self._original.rsp - x86_64.RED_ZONE_BYTES
-        self._frame = x86_64.frame_address(below, len(self._state))
         self._stack = self._find_stack()
-        if self._frame < self._stack.start:
+        if self._frame.place(self._original.rsp - x86_64.RED_ZONE_BYTES) < self._stack.start:
             return "stack"
-        if x86_64.uses_amx(self._state):
+        if self._frame.has_tile_registers:
             return "tile-registers"
         return "restartable-sequence" if self._in_rseq() else ""
 
@@ -180,7 +191,8 @@ class StoppedThread:
     def in_handler(self) -> bool:
         """Whether a signal handler seems to be under way (a false yes costs a try)."""
         sp = self._original.rsp
-        data = self._look_room.read(self.pid, sp, min(HANDLER_LOOK_BYTES, self._stack.end - sp) & ~7)
+        length = min(HANDLER_LOOK_BYTES, self._stack.end - sp) & ~7
+        data = _room.fetch(self.pid, sp, length)[:length]  # bytes search faster than the room
         wanted, at = struct.pack("<Q", self._net.restore_rt), -1
         while (at := data.find(wanted, at + 1)) >= 0:
             if (sp + at) & 15 == 8:
@@ -194,11 +206,12 @@ class StoppedThread:
 
         :raises Unsafe: a signal or a stop of its own came between; it was let go.
         """
-        bent = x86_64.to_call(self._original, self._net.gadget, self._frame, number, *args)
+        bent = x86_64.to_call(self._original, self._net.gadget, self._frame.address, number, *args)
         if not self._bent:
-            self._bend(bent)
+            self._bend(bent, self._net.restore_rt)
         else:
             ptrace.set_registers(self.tid, bent)
+        self._in_signal_stop = False
         for _ in ("entry", "exit"):
             ptrace.request(ptrace.SYSCALL, self.tid)
             event, stop = self._wait()
@@ -209,39 +222,56 @@ class StoppedThread:
         ptrace.get_registers(self.tid, self._now)
         return x86_64.signed(self._now.rax)
 
-    def call_function(self, function: int, top: int, *args: int) -> int:
-        """Calls a C function on a stack that ends at ``top``; the thread it made (as the target counts
-        threads), or the negative error of its last clone, or 0.
+    def call_function(self, function: int, top: int, park: Park, *args: int) -> int:
+        """Calls a C function on a stack that ends at ``top``; its result, an int. The thread stays stopped.
+
+        The thread goes through all of it at once and then waits in ``park``, asleep and not for long: were
+        each of its system calls a stop of its own, it would stand still several times as long.
 
         :raises Stuck: it waits for something; it will come home by its frame, do not touch it.
         """
-        self._frame = x86_64.frame_address(top, len(self._state))
-        self._bend(x86_64.to_function(self._original, function, self._frame, *args), top)
+        self._frame.place(top)
+        self._bend(
+            x86_64.to_function(self._original, function, self._frame.address, park.page, *args), park.entry
+        )
         _limit(FUNCTION_LIMIT_S)
-        made, entering, pass_on = 0, True, 0
-        while True:
-            ptrace.request(ptrace.SYSCALL, self.tid, 0, pass_on)
-            event, stop = self._wait()
-            pass_on = 0 if event or stop == ptrace.SYSCALL_STOP else stop
-            if event or pass_on:
-                continue
-            ptrace.get_registers(self.tid, self._now)
-            if entering and x86_64.at_sigreturn(self._now, self._net.restore_rt, self._frame):
-                ptrace.set_registers(self.tid, x86_64.before_sigreturn(self._now, self._net.restore_rt))
-                return made
-            if not entering and self._now.orig_rax in _CLONES:
-                made = x86_64.signed(self._now.rax)
-            entering = not entering
+        ptrace.request(ptrace.CONT, self.tid)
+        result = self._await_parked(park)
+        ptrace.request(ptrace.INTERRUPT, self.tid)
+        self._wait_for_event()
+        ptrace.get_registers(self.tid, self._now)
+        self._is_home = self._now.rsp != self._frame.address + x86_64.WORD_BYTES
+        return result
 
-    def _bend(self, bent: Registers, below: int = 0) -> None:
+    def _await_parked(self, park: Park) -> int:
+        eager_until = time.monotonic_ns() + EAGER_NS
+        while True:
+            done, result = _parked.unpack_from(_room.fetch(self.pid, park.word, _parked.size))
+            if done:
+                return int(result)
+            found, status = os.waitpid(self.tid, ptrace.WALL | os.WNOHANG)
+            if found:
+                event, number = self._stop_of(status)
+                ptrace.request(ptrace.CONT, self.tid, 0, 0 if event else number)
+            elif time.monotonic_ns() > eager_until:
+                time.sleep(PATIENT_NAP_S)
+
+    def _wait_for_event(self) -> None:
+        """Until the stop that our INTERRUPT brings; a signal of its own that came first is passed on."""
+        while True:
+            event, number = self._wait()
+            if event == ptrace.EVENT_STOP:
+                return
+            ptrace.request(ptrace.CONT, self.tid, 0, 0 if event else number)
+
+    def _bend(self, bent: Registers, returns_to: int) -> None:
+        """``returns_to``: the first instruction after what it is sent to."""
         home = x86_64.rewound(self._original) if self._rewind else self._original
-        below = below or self._original.rsp - x86_64.RED_ZONE_BYTES
-        frame = x86_64.build_frame(self._frame, below, home, self._state, self._mask, self._net.restore_rt)
+        self._frame.fill(home, self._mask, returns_to)
         try:
-            ptrace.write_memory(self.pid, self._frame, frame)
+            self._frame.write(self.pid)
         except OSError:
             self.let_go("stack")
-        _limit(CALL_LIMIT_S)
         ptrace.set_registers(self.tid, bent)
         ptrace.set_mask(self.tid, self._mask | ptrace.ALMOST_ALL)
         self._bent = True
@@ -250,8 +280,7 @@ class StoppedThread:
 
     def release(self, purpose: str) -> StopReport:
         """Lets the thread go on as if nothing had been."""
-        _limit(CALL_LIMIT_S)
-        if self._bent and x86_64.is_to_restart(self._original):
+        if not self._in_signal_stop and x86_64.is_to_restart(self._original):
             self._to_signal_stop()
         interrupted = self._put_back()
         return StopReport(purpose, time.monotonic_ns() - self.stopped_ns, interrupted)
@@ -280,16 +309,24 @@ class StoppedThread:
     def _put_back(self) -> bool:
         """Mask, vector state, registers, detach; whether the program will see EINTR."""
         interrupted = x86_64.saw_eintr(self._original)
-        if self._bent:
+        if self._is_home:  # its frame was quicker than we; begun anew, but not what only the kernel can begin
+            interrupted |= x86_64.is_to_restart_timed(self._original)
+        elif self._bent:
             ptrace.set_mask(self.tid, self._mask)
-            self._xstate.put(self.tid)
+            self._frame.put_state_back(self.tid)
             ptrace.set_registers(self.tid, self._original)
-        if self._rewind and not procfs.pending_signals(self.pid, self.tid) & ~self._mask:
+        if (
+            self._rewind
+            and not self._is_home
+            and not procfs.pending_signals(self.pid, self.tid) & ~self._mask
+        ):
             ptrace.set_registers(self.tid, x86_64.rewound(self._original))
             interrupted = False
-        if self._bent:  # an old frame's return address would look like a handler to the next one
+        if (
+            self._bent and not self._is_home
+        ):  # an old frame's return address would look like a handler to the next one
             with contextlib.suppress(OSError):
-                ptrace.write_memory(self.pid, self._frame, bytes(8))
+                ptrace.write_word(self.tid, self._frame.address, 0)
         ptrace.request(ptrace.DETACH, self.tid, 0, self._signal)
         _limit(0)
         return interrupted
@@ -301,6 +338,9 @@ class StoppedThread:
             _, status = os.waitpid(self.tid, ptrace.WALL)
         except ChildProcessError:
             raise Gone from None
+        return self._stop_of(status)
+
+    def _stop_of(self, status: int) -> tuple[int, int]:
         if not os.WIFSTOPPED(status):
             raise Gone
         return status >> 16, os.WSTOPSIG(status)

@@ -19,6 +19,7 @@ attach page, take the region out (stop 3). Told in order over the socket:
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import os
 import random
@@ -69,7 +70,8 @@ class Tracer:
     def __init__(self, connection: socket.socket, job: dict[str, Any]) -> None:
         self._connection, self._job = connection, job
         self._pid: int = job["pid"]
-        self._code = bytes.fromhex(job["code"])
+        code = bytes.fromhex(job["code"])
+        self._code = ctypes.create_string_buffer(code, len(code))
         self._net = Net(job["gadget"], job["restore_rt"])
         self._libc = waits.CodeRanges(tuple((start, end) for start, end in job["libc_code"]))
         self._restarts_at: dict[int, tuple[int, int]] = {}
@@ -225,7 +227,7 @@ class Tracer:
             if -4096 < address < 0:
                 self._report(thread, "map")
                 raise Declined("no-memory", os.strerror(-address))
-            ptrace.write_memory(self._pid, address, self._code)
+            ptrace.write_from(self._pid, address, ctypes.addressof(self._code), len(self._code))
             refused = thread.call(x86_64.NR_MPROTECT, address, CODE_BYTES, _PROT_RX)
             if refused:
                 thread.call(x86_64.NR_MUNMAP, address, REGION_BYTES)
@@ -259,8 +261,8 @@ class Tracer:
                 made = self._pthread_create(thread, region)
             if not self._left_to_its_frame:
                 self._report(thread, "call")
-            if made <= 0:
-                raise Declined("no-thread", os.strerror(-made) if made else "pthread_create failed")
+            if made < 0:
+                raise Declined("no-thread", os.strerror(-made))
             self._route = choice.route
             self._say({"say": "route", "route": choice.route.value, "tid": choice.tid})
 
@@ -279,10 +281,12 @@ class Tracer:
         return True
 
     def _pthread_create(self, thread: StoppedThread, region: Region) -> int:
+        """0, or the negative error."""
         try:
-            return thread.call_function(
+            return -thread.call_function(
                 self._job["libc"]["pthread_create"],
                 region.top,
+                region.park(self._job["park"]),
                 region.word_address("pthread_id"),
                 0,
                 region.address + self._job["pthread_entry"],
@@ -292,7 +296,7 @@ class Tracer:
             if os.fork():
                 os._exit(0)  # lets go of the thread: it comes home by its frame, and we watch on as the child
             self._left_to_its_frame, self._creator = True, thread.tid
-            return 1
+            return 0
 
     # --- watching -------------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
-"""Everything of the tracer that knows the machine: registers, the sigreturn frame, the thread block.
+"""Everything of the tracer that knows the machine: registers, bent registers, the thread block.
 
-The net under every stop is a signal frame, exactly as the kernel would push it for a handler. It is
-written before the registers are bent, and the bent registers lead to it: if the tracer dies at any
-instant, the thread runs the one system call it was sent to, returns into the C library's own
-``__restore_rt``, and the kernel puts back every register, the vector state and the signal mask.
+The net under every stop is a signal frame (``x86_64_frame``). It is written before the registers are
+bent, and the bent registers lead to it: if the tracer dies at any instant, the thread runs the one
+system call or function that it was sent to, returns into the C library's own ``__restore_rt`` (or the
+loader's park), and the kernel puts back every register, the vector state and the signal mask.
 
 The frame is the net, not the path: ``rt_sigreturn`` turns a pending restart into EINTR, so a living
 tracer puts the registers back itself.
@@ -20,7 +20,7 @@ SYSCALL_RET = b"\x0f\x05\xc3"  # syscall; ret
 SYSCALL_BYTES = 2
 RESTORE_RT = b"\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05"  # mov $15,%rax; syscall: the C library's __restore_rt
 RED_ZONE_BYTES = 128
-PAGE_BYTES = 4096
+PAGE_BYTES, WORD_BYTES = 4096, 8
 
 NR_READ, NR_MMAP, NR_MPROTECT, NR_MUNMAP = 0, 9, 10, 11
 NR_RT_SIGRETURN, NR_CLONE, NR_RESTART = 15, 56, 219
@@ -34,52 +34,21 @@ RESTARTS = frozenset({ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_BLOC
 CLONE_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x80000 | 0x100000 | 0x200000 | 0x800000
 
 _DIRECTION_AND_TRAP = 0x400 | 0x100
-_FP_XSTATE, _SS, _STRICT_SS = 1, 2, 4
-_MAGIC1, _MAGIC2 = 0x46505853, 0x46505845
-_SW_OFFSET, _HEADER_OFFSET, _XSTATE_MIN = 464, 512, 576
-_AMX = (1 << 17) | (1 << 18)
-_WITHOUT_AMX_BYTES = 2696  # end of PKRU in the standard format of the CPUs that have AMX
-_UCONTEXT_OFFSET, _MCONTEXT_OFFSET, _SIGMASK_OFFSET = 8, 48, 304
-_FRAME_HEAD_BYTES = 440  # return address, ucontext, siginfo
-#: An invalid ss_flags: the kernel refuses it (and goes on), so the thread's alternate stack stays as it is.
-_SS_FLAGS_INVALID = 7
+
+
+#: In the order of ``struct user_regs_struct``.
+# fmt: off
+REGISTER_NAMES = (
+    "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi",
+    "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs",
+)
+# fmt: on
 
 
 class Registers(ctypes.Structure):
     """``struct user_regs_struct``."""
 
-    _fields_ = tuple(
-        (name, ctypes.c_uint64)
-        for name in [
-            "r15",
-            "r14",
-            "r13",
-            "r12",
-            "rbp",
-            "rbx",
-            "r11",
-            "r10",
-            "r9",
-            "r8",
-            "rax",
-            "rcx",
-            "rdx",
-            "rsi",
-            "rdi",
-            "orig_rax",
-            "rip",
-            "cs",
-            "eflags",
-            "rsp",
-            "ss",
-            "fs_base",
-            "gs_base",
-            "ds",
-            "es",
-            "fs",
-            "gs",
-        ]
-    )
+    _fields_ = tuple((name, ctypes.c_uint64) for name in REGISTER_NAMES)
     r15: int
     r14: int
     r13: int
@@ -126,6 +95,11 @@ def is_to_restart(registers: Registers) -> bool:
     return in_call(registers) and signed(registers.rax) in RESTARTS
 
 
+def is_to_restart_timed(registers: Registers) -> bool:
+    """Whether only the kernel knows how the interrupted call goes on: by a frame, the program sees EINTR."""
+    return in_call(registers) and signed(registers.rax) == ERESTART_BLOCK
+
+
 def saw_eintr(registers: Registers) -> bool:
     return in_call(registers) and signed(registers.rax) == EINTR
 
@@ -161,30 +135,15 @@ def to_call(registers: Registers, gadget: int, frame: int, number: int, *args: i
     return bent
 
 
-def to_function(registers: Registers, function: int, frame: int, *args: int) -> Registers:
-    """Calls a C function on a stack that ends at ``frame``; its return finds the frame."""
+def to_function(registers: Registers, function: int, frame: int, kept: int, *args: int) -> Registers:
+    """Calls a C function on a stack that ends at ``frame``; its return finds the frame, and ``kept`` in the
+    register that the loader's park looks into."""
     bent = copy(registers)
     bent.orig_rax = MINUS_ONE
-    bent.rax, bent.rip, bent.rsp = 0, function, frame
+    bent.rax, bent.rip, bent.rsp, bent.rbx = 0, function, frame, kept
     bent.rdi, bent.rsi, bent.rdx, bent.rcx, bent.r8, bent.r9 = (*args, *(0,) * (6 - len(args)))
     bent.eflags &= ~_DIRECTION_AND_TRAP
     return bent
-
-
-def at_sigreturn(registers: Registers, restore_rt: int, frame: int) -> bool:
-    """Whether the thread is entering the rt_sigreturn that ends *our* frame, not one of its own."""
-    return (
-        registers.orig_rax == NR_RT_SIGRETURN
-        and registers.rsp == frame + 8
-        and restore_rt <= registers.rip <= restore_rt + len(RESTORE_RT)
-    )
-
-
-def before_sigreturn(registers: Registers, restore_rt: int) -> Registers:
-    """Skips the rt_sigreturn being entered, but leaves the thread where it would make it again."""
-    again = copy(registers)
-    again.orig_rax, again.rip = MINUS_ONE, restore_rt
-    return again
 
 
 def as_if_interrupted(registers: Registers) -> tuple[int, int]:
@@ -194,59 +153,6 @@ def as_if_interrupted(registers: Registers) -> tuple[int, int]:
         return registers.rip, registers.rax
     number = NR_RESTART if result == ERESTART_BLOCK else registers.orig_rax
     return registers.rip - SYSCALL_BYTES, number
-
-
-def uses_amx(xstate: bytes | bytearray | memoryview) -> bool:
-    """Whether the thread has tile registers in use: a state the frame cannot carry."""
-    if len(xstate) < _XSTATE_MIN:
-        return False
-    return bool(struct.unpack_from("<Q", xstate, _HEADER_OFFSET)[0] & _AMX)
-
-
-def frame_address(below: int, xstate_bytes: int) -> int:
-    """Where the frame begins if all of it is to lie below ``below``; aligned as the kernel does it."""
-    floating = (below - (xstate_bytes + 4)) & ~63
-    return ((floating - _FRAME_HEAD_BYTES) & ~15) - 8
-
-
-def build_frame(
-    address: int, below: int, registers: Registers, xstate: bytes, mask: int, restore_rt: int
-) -> bytearray:
-    """The signal frame for ``address``, which must come from :func:`frame_address`.
-
-    ``registers``: what the thread shall come back to, already as after an interrupted call.
-    """
-    size, features = _xstate_extent(xstate)
-    floating = (below - (len(xstate) + 4)) & ~63
-    frame = bytearray(floating - address + size + 4)
-    rip, rax = as_if_interrupted(registers)
-    r = registers
-    struct.pack_into("<6Q", frame, 0, restore_rt, _FP_XSTATE | _SS | _STRICT_SS, 0, 0, _SS_FLAGS_INVALID, 0)
-    struct.pack_into(
-        "<23Q",
-        frame,
-        _MCONTEXT_OFFSET,
-        *(r.r8, r.r9, r.r10, r.r11, r.r12, r.r13, r.r14, r.r15, r.rdi, r.rsi, r.rbp, r.rbx, r.rdx),
-        *(rax, r.rcx, r.rsp, rip, r.eflags, (r.cs & 0xFFFF) | (r.ss & 0xFFFF) << 48),
-        *(0, 0, mask, 0),
-    )
-    struct.pack_into("<Q", frame, _MCONTEXT_OFFSET + 23 * 8, floating)
-    struct.pack_into("<Q", frame, _SIGMASK_OFFSET, mask)
-    at = floating - address
-    frame[at : at + size] = xstate[:size]
-    struct.pack_into("<IIQI", frame, at + _SW_OFFSET, _MAGIC1, size + 4, features, size)
-    frame[at + _SW_OFFSET + 20 : at + _HEADER_OFFSET] = bytes(_HEADER_OFFSET - _SW_OFFSET - 20)
-    struct.pack_into("<I", frame, at + size, _MAGIC2)
-    return frame
-
-
-def _xstate_extent(xstate: bytes) -> tuple[int, int]:
-    """(bytes, features) that a frame may carry. A thread that never asked for tile registers has a
-    smaller state than the machine's largest, and the kernel takes no frame larger than the thread's own."""
-    features = int(struct.unpack_from("<Q", xstate, _SW_OFFSET)[0])
-    if features & _AMX:
-        return min(len(xstate), _WITHOUT_AMX_BYTES), features & ~_AMX
-    return len(xstate), features
 
 
 # --- the thread block of route K's bare thread ------------------------------------------------------

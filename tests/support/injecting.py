@@ -43,7 +43,7 @@ def bombed(step):
             os.kill(os.getpid(), 9)
         return result
     return run
-ptrace.request, ptrace.write_memory = bombed(ptrace.request), bombed(ptrace.write_memory)
+ptrace.request, ptrace.write_from = bombed(ptrace.request), bombed(ptrace.write_from)
 """
 
 

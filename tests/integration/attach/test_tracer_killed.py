@@ -16,7 +16,7 @@ from tests.support.injecting import BOMB, inject
 from tests.support.interpreters import supported_interpreters
 
 PROGRAMS = ("busy", "floats", "storm", "wait_sleep", "wait_epoll_for_ever", "main_blocked", "signals")
-MOMENTS, STEPS = 15, 70
+MOMENTS, STEPS = 15, 60
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

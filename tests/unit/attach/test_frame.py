@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import struct
 
 from memscope_daemon.attach import x86_64
 from memscope_daemon.attach.x86_64 import MINUS_ONE, Registers
+from memscope_daemon.attach.x86_64_frame import Frame
 
 XSTATE = bytes(464) + struct.pack("<Q", 0xE7) + bytes(2696 - 472)
 
@@ -25,33 +27,53 @@ def test_a_thread_in_its_own_code_goes_on_where_it_was() -> None:
     assert x86_64.as_if_interrupted(registers)[0] == 0x1002
 
 
+class Filled(Frame):
+    """A frame whose vector state came from a test instead of from a thread."""
+
+    def fetch(self, state: bytes) -> None:
+        ctypes.memmove(self._xstate._address, state, len(state))
+        self._xstate._vector.length = len(state)
+        self._size_bytes, self._features = self._extent()
+
+    @property
+    def written(self) -> bytes:
+        return bytes(self._bytes[self._begin : self._end])
+
+
 def test_the_frame_lies_below_the_red_zone_and_is_aligned_as_the_kernel_wants_it() -> None:
     for sp in range(0x7FFF0000, 0x7FFF0100, 8):
+        frame = Filled()
+        frame.fetch(XSTATE)
         below = sp - x86_64.RED_ZONE_BYTES
-        address = x86_64.frame_address(below, len(XSTATE))
-        frame = x86_64.build_frame(address, below, interrupted(7, 0), XSTATE, 0, 0x5000)
+        address = frame.place(below)
+        frame.fill(interrupted(7, 0), 0, 0x5000)
+        written = frame.written
         assert address % 16 == 8
-        assert address + len(frame) <= below
-        (floating,) = struct.unpack_from("<Q", frame, 48 + 23 * 8)
+        assert address + len(written) <= below
+        assert struct.unpack_from("<Q", written) == (0x5000,)
+        (floating,) = struct.unpack_from("<Q", written, 48 + 23 * 8)
         assert floating % 64 == 0
-        assert struct.unpack_from("<I", frame, floating - address + 464) == (0x46505853,)
-        assert struct.unpack_from("<I", frame, floating - address + len(XSTATE)) == (0x46505845,)
+        assert struct.unpack_from("<I", written, floating - address + 464) == (0x46505853,)
+        assert struct.unpack_from("<I", written, floating - address + len(XSTATE)) == (0x46505845,)
 
 
 def test_unused_tile_registers_do_not_make_the_frame_larger_than_the_thread_s_own_state() -> None:
-    large = bytes(464) + struct.pack("<Q", 0x600E7) + bytes(11008 - 472)
-    assert not x86_64.uses_amx(large)
-    assert x86_64._xstate_extent(large) == (2696, 0xE7)
+    large = bytes(464) + struct.pack("<Q", 0x600E7) + b"\1" * (11008 - 472)
+    frame = Filled()
+    frame.fetch(large[:512] + bytes(64) + large[576:])
+    assert not frame.has_tile_registers
+    address = frame.place(0x7FFF0000)
+    frame.fill(interrupted(7, 0), 0, 0x5000)
+    (floating,) = struct.unpack_from("<Q", frame.written, 48 + 23 * 8)
+    assert len(frame.written) == floating - address + 2696 + 4
+    assert struct.unpack_from("<IIQI", frame.written, floating - address + 464) == (
+        0x46505853,
+        2700,
+        0xE7,
+        2696,
+    )
 
 
 def test_an_endless_epoll_wait_is_rewound_to_its_own_instruction() -> None:
     again = x86_64.rewound(interrupted(232, x86_64.EINTR))
     assert (again.rip, again.rax, again.orig_rax) == (0x1000, 232, MINUS_ONE)
-
-
-def test_a_skipped_sigreturn_still_leads_to_the_frame() -> None:
-    entering = Registers(orig_rax=15, rip=0x5009, rsp=0x8008)
-    assert x86_64.at_sigreturn(entering, 0x5000, 0x8000)
-    assert not x86_64.at_sigreturn(entering, 0x5000, 0x7000)
-    again = x86_64.before_sigreturn(entering, 0x5000)
-    assert (again.rip, again.rsp, again.orig_rax) == (0x5000, 0x8008, MINUS_ONE)

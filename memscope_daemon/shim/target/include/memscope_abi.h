@@ -384,7 +384,8 @@ struct ms_attach {
     uint64_t interpreter_current; /* PyInterpreterState_Get, 0 = not known */
     uint64_t interpreter_main;    /* PyInterpreterState_Main */
     uint64_t process_id;          /* the helper thread's own, set by it: a forked child has another */
-    uint64_t reserved;
+    uint32_t parked;              /* P: 1 = pthread_create is over, its caller waits in ms_loader_park */
+    int32_t park_result;          /* what it returned; valid once `parked` is set */
     struct ms_python_api python; /* at 104 */
     struct ms_libc_api libc;     /* at 200 */
     char memfd_name[32];         /* at 248 */
@@ -393,6 +394,8 @@ struct ms_attach {
     char error[512];             /* text for a human, NUL-terminated */
     uint64_t debug_offsets;      /* address of _PyRuntime's _Py_DebugOffsets, 0 = not known */
 };
+_Static_assert(offsetof(struct ms_attach, parked) == 96, "ms_loader_park, layout.py");
+_Static_assert(offsetof(struct ms_attach, park_result) == 100, "ms_loader_park, layout.py");
 _Static_assert(offsetof(struct ms_attach, python) == 104, "layout.py");
 _Static_assert(offsetof(struct ms_attach, libc) == 200, "layout.py");
 _Static_assert(offsetof(struct ms_attach, memfd_name) == 248, "layout.py");

@@ -286,6 +286,31 @@ ms_loader_bare_main(struct ms_attach *page)
     }
 }
 
+/* Route P, the thread that was sent to pthread_create: arrives by its `ret`, with the page in %rbx, which a
+ * function must keep, and the result in %eax. Says so and waits for the tracer to put it back; if nobody
+ * does, the signal frame above takes it home. select, because a call that the kernel goes on with by
+ * restart_syscall would overwrite what it keeps of the program's own interrupted call. */
+__asm__(".pushsection memscope_loader,\"ax\",@progbits\n"
+        ".globl ms_loader_park\n"
+        ".type ms_loader_park,@function\n"
+        "ms_loader_park:\n"
+        "    mov %eax, 100(%rbx)\n" /* park_result */
+        "    movl $1, 96(%rbx)\n"   /* parked; stores stay in order */
+        "    movq $20000, -8(%rsp)\n" /* struct timeval: 20 ms */
+        "    movq $0, -16(%rsp)\n"
+        "    xor %edi, %edi\n"
+        "    xor %esi, %esi\n"
+        "    xor %edx, %edx\n"
+        "    xor %r10d, %r10d\n"
+        "    lea -16(%rsp), %r8\n"
+        "    mov $23, %eax\n" /* select */
+        "    syscall\n"
+        "    mov $15, %eax\n" /* rt_sigreturn */
+        "    syscall\n"
+        "    ud2\n"
+        ".size ms_loader_park, .-ms_loader_park\n"
+        ".popsection\n");
+
 /* Route P. Born with all signals blocked (inherited from the stopped thread), so no handler of the
  * program's ever runs here. helper_tid is not cleared: this code must stay mapped until the thread is
  * gone, which only the outside can see. */

@@ -12,5 +12,6 @@
 /* Entries, found by name in the .dynsym of the built library. */
 void ms_loader_clone_child(void);          /* route K: the bare thread's first instruction */
 void *ms_loader_pthread_main(void *page);  /* route P: the new thread's start routine */
+void ms_loader_park(void);                 /* route P: where pthread_create returns to */
 
 #endif
