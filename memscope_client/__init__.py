@@ -11,25 +11,26 @@
 Importing this package imports neither gRPC nor protobuf: that happens when a Client is made.
 """
 
-from memscope_client.client import Attachment, Client
-from memscope_client.errors import DaemonError
-from memscope_client.model import (
-    AttachFigures,
-    DomainFigures,
-    Estimate,
-    Figures,
-    Loss,
-    Quality,
-    Report,
-    Sampling,
-    Session,
-    Site,
-    Snapshot,
-    Target,
-    TargetStop,
-    ThreadFigures,
-    Version,
-)
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from memscope_client.client import Attachment, Client
+    from memscope_client.errors import DaemonError
+    from memscope_client.figures import (
+        DomainFigures,
+        Estimate,
+        Figures,
+        Loss,
+        Quality,
+        Report,
+        Site,
+        Snapshot,
+        ThreadFigures,
+    )
+    from memscope_client.sessions import AttachFigures, Sampling, Session, Target, TargetStop, Version
 
 __all__ = [
     "AttachFigures",
@@ -51,3 +52,18 @@ __all__ = [
     "ThreadFigures",
     "Version",
 ]
+
+_HOMES = {
+    "client": ("Attachment", "Client"),
+    "errors": ("DaemonError",),
+    "sessions": ("AttachFigures", "Sampling", "Session", "Target", "TargetStop", "Version"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Each name is loaded when it is first asked for: a command is to be quick."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = next((module for module, names in _HOMES.items() if name in names), "figures")
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    return value

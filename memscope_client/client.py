@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from memscope_client import model
 from memscope_client.errors import DaemonError
+from memscope_client.sessions import Sampling, Session, Version
+
+if TYPE_CHECKING:
+    from memscope_client.figures import Report, Snapshot
 
 Answer = TypeVar("Answer")
 
@@ -25,7 +29,7 @@ class Attachment:
     def __init__(self, call: Any, fail: Callable[[Any], DaemonError]) -> None:
         self._call = call
         self._fail = fail
-        self._session: model.Session | None = None
+        self._session: Session | None = None
 
     def __iter__(self) -> Iterator[str]:
         import grpc
@@ -35,13 +39,13 @@ class Attachment:
         try:
             for message in self._call:
                 if message.WhichOneof("message") == "session":
-                    self._session = from_message(model.Session, message.session)
+                    self._session = from_message(Session, message.session)
                 else:
                     yield message.progress
         except grpc.RpcError as error:
             raise self._fail(error) from error
 
-    def result(self) -> model.Session:
+    def result(self) -> Session:
         """Waits until tracking is active."""
         for _ in self:
             pass
@@ -60,20 +64,13 @@ class Client:
     """A client of the daemon at ``address`` (``unix:/path`` or ``host:port``). Any thread may use it."""
 
     def __init__(self, address: str) -> None:
-        from memscope_client._pb import (
-            control_service_pb2,
-            control_service_pb2_grpc,
-            query_service_pb2,
-            query_service_pb2_grpc,
-        )
+        from memscope_client._pb import control_service_pb2, control_service_pb2_grpc
         from memscope_client.channel import open_channel
 
         self.address = address
         self._channel = open_channel(address)
         self._control = control_service_pb2_grpc.ControlStub(self._channel)
-        self._query = query_service_pb2_grpc.QueryStub(self._channel)
         self._control_pb = control_service_pb2
-        self._query_pb = query_service_pb2
 
     def __enter__(self) -> Client:
         return self
@@ -86,12 +83,12 @@ class Client:
     def close(self) -> None:
         self._channel.close()
 
-    def version(self, *, timeout_s: float = CALL_TIMEOUT_S) -> model.Version:
+    def version(self, *, timeout_s: float = CALL_TIMEOUT_S) -> Version:
         """Who answers; also the cheapest way to learn whether anybody does."""
         request = self._control_pb.GetVersionRequest()
-        return self._convert(model.Version, self._ask(self._control.GetVersion, request, timeout_s))
+        return self._convert(Version, self._ask(self._control.GetVersion, request, timeout_s))
 
-    def attach(self, pid: int, sampling: model.Sampling) -> Attachment:
+    def attach(self, pid: int, sampling: Sampling) -> Attachment:
         """Begins to attach to process ``pid`` of the daemon's host."""
         from memscope_client.convert import to_message
 
@@ -99,35 +96,39 @@ class Client:
         to_message(request.sampling, sampling)
         return Attachment(self._control.Attach(request), self._error)
 
-    def detach(self, session_id: str, *, timeout_s: float = DETACH_TIMEOUT_S) -> model.Session:
+    def detach(self, session_id: str, *, timeout_s: float = DETACH_TIMEOUT_S) -> Session:
         """Takes the hooks out and ends the session; returns when its last event is stored."""
         request = self._control_pb.DetachRequest(session_id=session_id)
-        return self._convert(model.Session, self._ask(self._control.Detach, request, timeout_s).session)
+        return self._convert(Session, self._ask(self._control.Detach, request, timeout_s).session)
 
     def sessions(
         self, *, include_ended: bool = False, timeout_s: float = CALL_TIMEOUT_S
-    ) -> tuple[model.Session, ...]:
+    ) -> tuple[Session, ...]:
         request = self._control_pb.ListSessionsRequest(include_ended=include_ended)
         answer = self._ask(self._control.ListSessions, request, timeout_s)
-        return tuple(self._convert(model.Session, item) for item in answer.sessions)
+        return tuple(self._convert(Session, item) for item in answer.sessions)
 
-    def set_sampling(self, session_id: str, sampling: model.Sampling) -> model.Session:
+    def set_sampling(self, session_id: str, sampling: Sampling) -> Session:
         """Changes how the target is sampled from now on. Figures stay unbiased."""
         from memscope_client.convert import to_message
 
         request = self._control_pb.SetSamplingRequest(session_id=session_id)
         to_message(request.sampling, sampling)
-        return self._convert(model.Session, self._ask(self._control.SetSampling, request).session)
+        return self._convert(Session, self._ask(self._control.SetSampling, request).session)
 
-    def figures(self, session_id: str, *, site_count: int = 0) -> model.Snapshot:
+    def figures(self, session_id: str, *, site_count: int = 0) -> Snapshot:
         """The figures of this moment, with the ``site_count`` sites that hold most."""
-        request = self._query_pb.GetFiguresRequest(session_id=session_id, site_count=site_count)
-        return self._convert(model.Snapshot, self._ask(self._query.GetFigures, request))
+        from memscope_client.figures import Snapshot
 
-    def report(self, session_id: str, *, site_count: int = 0) -> model.Report:
+        request = self._query_pb.GetFiguresRequest(session_id=session_id, site_count=site_count)
+        return self._convert(Snapshot, self._ask(self._query.GetFigures, request))
+
+    def report(self, session_id: str, *, site_count: int = 0) -> Report:
         """The whole report; ``site_count`` 0 is all sites."""
+        from memscope_client.figures import Report
+
         request = self._query_pb.GetReportRequest(session_id=session_id, site_count=site_count)
-        return self._convert(model.Report, self._ask(self._query.GetReport, request).report)
+        return self._convert(Report, self._ask(self._query.GetReport, request).report)
 
     def export(self, session_id: str, format_name: str, *, measure: str = "") -> tuple[str, bytes]:
         """A file name and its content; formats: ``json``, ``collapsed``."""
@@ -142,6 +143,18 @@ class Client:
         except grpc.RpcError as error:
             raise self._error(error) from error
         return name, b"".join(chunks)
+
+    @functools.cached_property
+    def _query_pb(self) -> Any:
+        from memscope_client._pb import query_service_pb2
+
+        return query_service_pb2
+
+    @functools.cached_property
+    def _query(self) -> Any:
+        from memscope_client._pb import query_service_pb2_grpc
+
+        return query_service_pb2_grpc.QueryStub(self._channel)
 
     def _ask(self, method: Any, request: Any, timeout_s: float = CALL_TIMEOUT_S) -> Any:
         import grpc

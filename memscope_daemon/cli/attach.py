@@ -8,6 +8,8 @@ import queue
 import sys
 from typing import TYPE_CHECKING, Any
 
+from memscope_client.errors import DaemonError
+from memscope_daemon import config
 from memscope_daemon.cli.arguments import add_output, add_pid, add_sampling, sampling_of, seconds
 from memscope_daemon.cli.messages import say
 from memscope_daemon.errors import ConfigurationError, ExitCode
@@ -52,21 +54,28 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigurationError(
             "config.background-duration", "--background has no --duration", "leave one of the two out"
         )
-    if args.daemon is not None and _takes_events_only(args.daemon):
+    from memscope_daemon.cli.endpoint import reach, running
+
+    try:
+        client = reach(config.default_address()) if args.daemon is None else running(args.daemon)
+    except DaemonError as error:
+        if args.daemon is None or not error.is_unimplemented:
+            raise
+        # A server that offers nothing but Ingest: then the attaching is ours to do.
         from memscope_daemon.cli import agent
 
         return agent.run(args.pid, sampling, args.daemon, args.duration)
-    return _background(args, sampling) if args.background else _foreground(args, sampling)
+    return _background(args, sampling, client) if args.background else _foreground(args, sampling, client)
 
 
-def _foreground(args: argparse.Namespace, sampling: SamplingConfig) -> int:
-    from memscope_daemon.cli.endpoint import endpoint
+def _foreground(args: argparse.Namespace, sampling: SamplingConfig, running: Client | None) -> int:
+    from memscope_daemon.cli.endpoint import carried
     from memscope_daemon.cli.follow import Ending, Foreground
     from memscope_daemon.cli.outcome import Presentation, present
     from memscope_daemon.cli.signals import SignalsAsEvents
 
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    with SignalsAsEvents(events), endpoint(args.daemon) as client:
+    with SignalsAsEvents(events), running or carried() as client:
         foreground = Foreground(client, events)
         session = foreground.attach(args.pid, wire_sampling(sampling))
         if isinstance(session, Ending):
@@ -79,12 +88,10 @@ def _foreground(args: argparse.Namespace, sampling: SamplingConfig) -> int:
         return ending.exit_code
 
 
-def _background(args: argparse.Namespace, sampling: SamplingConfig) -> int:
-    from memscope_daemon import config
-    from memscope_daemon.cli.endpoint import reach, start_background
+def _background(args: argparse.Namespace, sampling: SamplingConfig, running: Client | None) -> int:
+    from memscope_daemon.cli.endpoint import start_background
 
-    client = reach(args.daemon or config.default_address()) or start_background(args.out)
-    with client:
+    with running or start_background(args.out) as client:
         attachment = client.attach(args.pid, wire_sampling(sampling))
         for text in attachment:
             say(text)
@@ -92,23 +99,6 @@ def _background(args: argparse.Namespace, sampling: SamplingConfig) -> int:
     say(f"tracking {session.target.program or args.pid}; for the report: memscoped detach {args.pid}")
     print(session.session_id)
     return int(ExitCode.DONE)
-
-
-def _takes_events_only(address: str) -> bool:
-    """Whether a server that offers nothing but Ingest listens there: then the attaching is ours to do."""
-    from memscope_client import DaemonError
-    from memscope_daemon.cli.endpoint import reach, unreachable
-
-    try:
-        client: Client | None = reach(address)
-    except DaemonError as error:
-        if error.is_unimplemented:
-            return True
-        raise
-    if client is None:
-        raise unreachable(address)
-    client.close()
-    return False
 
 
 @contextlib.contextmanager

@@ -38,24 +38,13 @@ def reach(address: str) -> Client | None:
     return client
 
 
-def unreachable(address: str) -> DaemonError:
-    """Nobody listens at the address that was asked for."""
-    message = f"no daemon answers at {address}"
-    return DaemonError("client.unavailable", message, "start it, or leave out --daemon")
-
-
-@contextlib.contextmanager
-def endpoint(address: str | None) -> Iterator[Client]:
-    """The daemon at ``address``; without an address the running one, or one carried for the time being."""
-    client = reach(address or config.default_address())
-    if client is not None:
-        with client:
-            yield client
-    elif address is not None:
-        raise unreachable(address)
-    else:
-        with carried() as client:
-            yield client
+def running(address: str) -> Client:
+    """A client of the daemon that was asked for; a DaemonError if nobody listens there."""
+    client = reach(address)
+    if client is None:
+        message = f"no daemon answers at {address}"
+        raise DaemonError("client.unavailable", message, "start it, or leave out --daemon")
+    return client
 
 
 @contextlib.contextmanager

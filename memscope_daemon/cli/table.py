@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from memscope_client.model import Report, Session, Site, Snapshot
+from memscope_client import Report, Session, Site, Snapshot
 from memscope_daemon.cli import text
 
 SITES_SHOWN = 15

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import PurePath
 
-from memscope_client.model import Estimate, Quality, Report, Session, Site
+from memscope_client import Estimate, Quality, Report, Session, Site
 
 DASH = "\u2013"  # en dash, as between the ends of an interval
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memscope_client.model import Estimate
+from memscope_client.figures import Estimate
 from memscope_daemon.cli import text
 
 SIZES = {

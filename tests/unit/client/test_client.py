@@ -12,7 +12,7 @@ import pytest
 from memscope_client import Client, DaemonError, Sampling
 from memscope_client._pb import control_service_pb2, report_pb2, session_pb2
 from memscope_client.convert import enum_number, enum_text, from_message, to_message
-from memscope_client.model import Report
+from memscope_client.figures import Report
 from tests.unit.cli.fake_daemon import COLLAPSED, SESSION_ID, FakeDaemon, Serving
 
 PID = 104729
