@@ -14,7 +14,7 @@ import pytest
 
 from memscope_daemon._pb import ingest_service_pb2 as pb
 from memscope_daemon._pb import session_pb2
-from tests.support.contract import ContractServer, column
+from tests.support.contract import ContractServer, column, make_environment
 from tests.support.daemon import command, environment
 from tests.support.interpreters import supported_interpreters
 from tests.support.targets import Target
@@ -25,9 +25,15 @@ SCALE = 0.2
 Sums = dict[tuple[str, int], tuple[int, int, int, int]]
 
 
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment in which memscope is not installed."""
+    return make_environment(tmp_path_factory.mktemp("elsewhere") / "venv")
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ContractServer]:
-    running = ContractServer(tmp_path)
+def server(elsewhere: Path, tmp_path: Path) -> Iterator[ContractServer]:
+    running = ContractServer(elsewhere, tmp_path)
     yield running
     running.stop()
 

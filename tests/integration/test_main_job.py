@@ -22,7 +22,7 @@ from tests.support.daemon import memscoped
 from tests.support.load import Load, Request, ask_all
 from tests.support.targets import PROGRAMS
 
-DURATION_S, DURATION_SLOW_S = 5, 10
+DURATION_S = 10
 THREADS = 4
 
 
@@ -84,7 +84,7 @@ def served(job: Job) -> Iterator[tuple[int, int]]:
 
 @pytest.mark.parametrize("job", [AIOHTTP, FLASK], ids=lambda job: job.program)
 def test_a_leaking_line_is_named_and_every_response_is_as_unwatched(
-    job: Job, tmp_path: Path, slow: bool, figures: list[str]
+    job: Job, tmp_path: Path, figures: list[str]
 ) -> None:
     pytest.importorskip("aiohttp" if job is AIOHTTP else "flask")
     out = tmp_path / "out"
@@ -94,9 +94,8 @@ def test_a_leaking_line_is_named_and_every_response_is_as_unwatched(
     with served(job) as (pid, port):
         before = ask_all(port, job.requests)
         with Load(port, job.requests, expected, THREADS) as load:
-            duration = str(DURATION_SLOW_S if slow else DURATION_S)
             done = memscoped(
-                tmp_path, "attach", str(pid), "--duration", duration, "--json", "--out", str(out)
+                tmp_path, "attach", str(pid), "--duration", str(DURATION_S), "--json", "--out", str(out)
             )
             asked = load.count
         after = ask_all(port, job.requests)

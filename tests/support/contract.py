@@ -1,45 +1,47 @@
-"""The server of the contract as a process, in an environment that has grpcio and protobuf and nothing else.
-
-The environment is an isolated interpreter (``-I -S``: no site-packages, no environment variables) whose only
-folder of packages holds links to grpcio, protobuf and the one module that grpcio needs.
-"""
+"""The server of the contract as a process, where grpcio and protobuf are installed and nothing else."""
 
 from __future__ import annotations
 
 import struct
 import subprocess
 import sys
+import venv
+from importlib.metadata import version
 from pathlib import Path
 
-import google.protobuf
-import grpc
 import numpy as np
-import typing_extensions
 
 from memscope_daemon._pb import ingest_service_pb2 as pb
 from tests.support.daemon import ROOT
 
 SERVER = ROOT / "tests" / "wire" / "contract_server.py"
 PROTO = ROOT / "proto"
-BOOTSTRAP = (
-    "import runpy, sys; sys.path.append({packages!r}); sys.argv = sys.argv[1:];"
-    "runpy.run_path(sys.argv[0], run_name='__main__')"
-)
+
+
+def make_environment(folder: Path) -> Path:
+    """A virtual environment with grpcio and protobuf alone; its interpreter. The packages are installed as
+    anybody installs them, so the machine must reach its package index."""
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    wanted = [f"{name}=={version(name)}" for name in ("grpcio", "protobuf")]
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"grpcio and protobuf could not be installed: {done.stderr}"
+    return python
 
 
 class ContractServer:
     """Serves Ingest at ``address`` until it is stopped; what it was sent is then read from its file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, python: Path, folder: Path) -> None:
+        """``python``: of :func:`make_environment`."""
         self.address = f"unix:{folder}/contract.sock"
         self._store = folder / "store"
-        bootstrap = BOOTSTRAP.format(packages=str(_packages(folder / "packages")))
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", bootstrap, str(SERVER), str(_stubs(folder / "stubs")),
-             self.address, str(self._store)],
+            [python, "-I", SERVER, _stubs(folder / "stubs"), self.address, self._store],
             stdout=subprocess.PIPE,
             text=True,
-        )  # fmt: skip
+        )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "serving\n"
 
@@ -57,14 +59,6 @@ class ContractServer:
             found.append(pb.IngestStreamRequest.FromString(data[at + 4 : at + 4 + length]))
             at += 4 + length
         return found
-
-
-def _packages(folder: Path) -> Path:
-    folder.mkdir()
-    (folder / "grpc").symlink_to(Path(grpc.__file__).parent)
-    (folder / "google").symlink_to(Path(google.protobuf.__file__).parents[1])
-    (folder / "typing_extensions.py").symlink_to(typing_extensions.__file__)
-    return folder
 
 
 def _stubs(folder: Path) -> Path:
