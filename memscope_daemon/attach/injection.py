@@ -24,11 +24,7 @@ from memscope_daemon.attach.target import Facts, Interpreter
 from memscope_daemon.errors import AttachFailed, AttachRefused, SystemFailure, TargetEnded
 from memscope_daemon.shim import layout, messages
 
-TRACER_PROGRAM = """
-from memscope_daemon.attach.rehearsal import rehearse
-from memscope_daemon.attach.tracer import main
-rehearse()
-"""
+TRACER_PROGRAM = "from memscope_daemon.attach.rehearsal import main"
 GO_TIMEOUT_MS = 15_000
 SILENCE_TIMEOUT_S = 30.0
 

@@ -1,8 +1,8 @@
-"""Before its job comes, a tracer goes through its steps once, on a child of its own.
+"""A tracer goes through its steps on a child of its own, before it stops a target.
 
-What runs for the first time is slow: code that was never run, memory that was never touched. A tracer
-does each kind of stop once only, so without this every stop of a target would be a first one; that
-doubled them.
+What runs for the first time is slow: code that was never run, memory that was never touched, or not for
+a while. A tracer does each kind of stop once only, so without this every stop of a target would be a
+first one; that doubled them.
 """
 
 from __future__ import annotations
@@ -14,13 +14,19 @@ import os
 import signal
 from collections.abc import Iterator
 
-from memscope_daemon.attach import procfs, ptrace, routes, waits, x86_64
+from memscope_daemon.attach import procfs, ptrace, routes, tracer, waits, x86_64
 from memscope_daemon.attach.stop import Gone, Net, StoppedThread, Stuck, Unsafe, arm_limits
 
 ROUNDS = 3
 _RESTORE_RT_AT, _GADGET_AT = 0, 32
 _AREA_BYTES = 2 * x86_64.PAGE_BYTES
 _PR_SET_PDEATHSIG = 1
+
+
+def main(descriptor: int) -> None:
+    """A tracer that rehearses while it waits for its job, and once more when it has come."""
+    rehearse()
+    tracer.main(descriptor, rehearse)
 
 
 def rehearse() -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import bisect
 import contextlib
 import dataclasses
+import enum
 import os
 import signal
 import struct
@@ -74,6 +75,12 @@ class StopReport:
     interrupted_call: bool
 
 
+class _Place(enum.Enum):
+    """Where the thread is when we let go of it: where we stopped or sent it, home already, or no more."""
+
+    OURS, HOME, ENDED = range(3)
+
+
 class StoppedThread:
     """One thread, stopped by :meth:`stop`, let go by :meth:`release`."""
 
@@ -88,7 +95,7 @@ class StoppedThread:
         self._mask = 0
         self._bent = False
         self._in_signal_stop = True
-        self._is_home = False
+        self._place = _Place.OURS
         self._signal = 0
         self._rewind = False
         self.stopped_ns = 0
@@ -237,24 +244,36 @@ class StoppedThread:
         _limit(FUNCTION_LIMIT_S)
         ptrace.request(ptrace.CONT, self.tid)
         result = self._await_parked(park)
-        ptrace.request(ptrace.INTERRUPT, self.tid)
-        self._wait_for_event()
-        ptrace.get_registers(self.tid, self._now)
-        self._is_home = self._now.rsp != self._frame.address + x86_64.WORD_BYTES
+        with contextlib.suppress(Gone, ProcessLookupError):  # the call was made: that must not be tried again
+            self._come_for_it()
         return result
 
     def _await_parked(self, park: Park) -> int:
         eager_until = time.monotonic_ns() + EAGER_NS
+        ended = False
         while True:
             done, result = _parked.unpack_from(_room.fetch(self.pid, park.word, _parked.size))
             if done:
                 return int(result)
+            if ended:
+                raise Gone
             found, status = os.waitpid(self.tid, ptrace.WALL | os.WNOHANG)
-            if found:
-                event, number = self._stop_of(status)
+            if found and not os.WIFSTOPPED(status):
+                ended = True  # perhaps after its call, and after it was home: looked at once more
+            elif found:
+                event, number = status >> 16, os.WSTOPSIG(status)
                 ptrace.request(ptrace.CONT, self.tid, 0, 0 if event else number)
             elif time.monotonic_ns() > eager_until:
                 time.sleep(PATIENT_NAP_S)
+
+    def _come_for_it(self) -> None:
+        """Stops the thread where it is parked, or finds that it went home, or on to its end."""
+        self._place = _Place.ENDED
+        ptrace.request(ptrace.INTERRUPT, self.tid)
+        self._wait_for_event()
+        ptrace.get_registers(self.tid, self._now)
+        parked = self._now.rsp == self._frame.address + x86_64.WORD_BYTES
+        self._place = _Place.OURS if parked else _Place.HOME
 
     def _wait_for_event(self) -> None:
         """Until the stop that our INTERRUPT brings; a signal of its own that came first is passed on."""
@@ -308,28 +327,29 @@ class StoppedThread:
 
     def _put_back(self) -> bool:
         """Mask, vector state, registers, detach; whether the program will see EINTR."""
+        if self._place is not _Place.OURS:
+            return self._leave_it()
         interrupted = x86_64.saw_eintr(self._original)
-        if self._is_home:  # its frame was quicker than we; begun anew, but not what only the kernel can begin
-            interrupted |= x86_64.is_to_restart_timed(self._original)
-        elif self._bent:
+        if self._bent:
             ptrace.set_mask(self.tid, self._mask)
             self._frame.put_state_back(self.tid)
             ptrace.set_registers(self.tid, self._original)
-        if (
-            self._rewind
-            and not self._is_home
-            and not procfs.pending_signals(self.pid, self.tid) & ~self._mask
-        ):
+        if self._rewind and not procfs.pending_signals(self.pid, self.tid) & ~self._mask:
             ptrace.set_registers(self.tid, x86_64.rewound(self._original))
             interrupted = False
-        if (
-            self._bent and not self._is_home
-        ):  # an old frame's return address would look like a handler to the next one
+        if self._bent:  # an old frame's return address would look like a handler to the next one
             with contextlib.suppress(OSError):
                 ptrace.write_word(self.tid, self._frame.address, 0)
         ptrace.request(ptrace.DETACH, self.tid, 0, self._signal)
         _limit(0)
         return interrupted
+
+    def _leave_it(self) -> bool:
+        """Its frame was quicker than we. A call that only the kernel knows how to go on with gave EINTR."""
+        if self._place is not _Place.ENDED:
+            ptrace.request(ptrace.DETACH, self.tid, 0, self._signal)
+        _limit(0)
+        return x86_64.saw_eintr(self._original) or x86_64.is_to_restart_timed(self._original)
 
     def _wait(self) -> tuple[int, int]:
         """(event, signal) of the next stop. Sleeps in waitpid: turning over would keep the thread from its
@@ -338,9 +358,6 @@ class StoppedThread:
             _, status = os.waitpid(self.tid, ptrace.WALL)
         except ChildProcessError:
             raise Gone from None
-        return self._stop_of(status)
-
-    def _stop_of(self, status: int) -> tuple[int, int]:
         if not os.WIFSTOPPED(status):
             raise Gone
         return status >> 16, os.WSTOPSIG(status)

@@ -23,20 +23,20 @@ import ctypes
 import gc
 import os
 import random
-import select
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from memscope_daemon.attach import procfs, ptrace, waits, x86_64
+from memscope_daemon.attach.asker import Asker
 from memscope_daemon.attach.region import CODE_BYTES, REGION_BYTES, Region, build_page
 from memscope_daemon.attach.routes import Choice, Route, choose, choose_caller
 from memscope_daemon.attach.stop import (
     Gone,
     Net,
     StoppedThread,
-    StopReport,
     Stuck,
     Unsafe,
     arm_limits,
@@ -67,8 +67,8 @@ class Declined(Exception):
 class Tracer:
     """One injection. Single-threaded."""
 
-    def __init__(self, connection: socket.socket, job: dict[str, Any]) -> None:
-        self._connection, self._job = connection, job
+    def __init__(self, asker: Asker, job: dict[str, Any]) -> None:
+        self._asker, self._job = asker, job
         self._pid: int = job["pid"]
         code = bytes.fromhex(job["code"])
         self._code = ctypes.create_string_buffer(code, len(code))
@@ -81,7 +81,6 @@ class Tracer:
         self._main_block = 0
         self._main_waited_at: tuple[int, int] | None = None
         self._shared_address = 0
-        self._cancelled = False
         self._announced = False
         self._route: Route | None = None
         self._left_to_its_frame = False
@@ -97,7 +96,7 @@ class Tracer:
         for attempt in range(QUEUE_FULL_TRIES):
             page = self._inject()
             retry = page.stage == Stage.FAILED and page.outcome == Outcome.QUEUE_FULL
-            blocked = page.stage < Stage.DONE and not self._cancelled
+            blocked = page.stage < Stage.DONE and not self._asker.cancelled
             if not (retry or blocked) or attempt == QUEUE_FULL_TRIES - 1:
                 break
             if retry:
@@ -163,8 +162,10 @@ class Tracer:
         """
         limit, last = time.monotonic_ns() + TRIES_NS, "busy"
         for attempt in range(TRIES):
-            if heed_cancel and self._asked_to_cancel():
-                raise Declined("cancelled")
+            if heed_cancel:
+                self._asker.listen()
+                if self._asker.cancelled:
+                    raise Declined("cancelled")
             try:
                 threads = self._threads()
                 choice = pick(self._pid, [(task.tid, wait) for task, wait in threads])
@@ -176,7 +177,7 @@ class Tracer:
             except Unsafe as unsafe:
                 last = unsafe.reason
                 if unsafe.report is not None:
-                    self._say_stop(unsafe.report)
+                    self._asker.tell_stop(unsafe.report)
                 if last == "again":
                     continue
             except ProcessLookupError:
@@ -203,17 +204,7 @@ class Tracer:
         return thread
 
     def _report(self, thread: StoppedThread, purpose: str) -> None:
-        self._say_stop(thread.release(purpose))
-
-    def _say_stop(self, stop: StopReport) -> None:
-        self._say(
-            {
-                "say": "stop",
-                "purpose": stop.purpose,
-                "duration_ns": stop.duration_ns,
-                "interrupted_call": stop.interrupted_call,
-            }
-        )
+        self._asker.tell_stop(thread.release(purpose))
 
     def _map(self) -> Region:
         address = 0  # of a try that a signal broke off half-way: gone on with
@@ -264,7 +255,7 @@ class Tracer:
             if made < 0:
                 raise Declined("no-thread", os.strerror(-made))
             self._route = choice.route
-            self._say({"say": "route", "route": choice.route.value, "tid": choice.tid})
+            self._asker.tell({"say": "route", "route": choice.route.value, "tid": choice.tid})
 
         self._stopped(pick, accept)
 
@@ -314,8 +305,9 @@ class Tracer:
                 self._announce(page)
             if page.stage == Stage.QUEUED and not self._waited_from_ns:
                 self._waited_from_ns = noted = now
-            self._poll(POLL_FAST_S if now - began < POLL_FAST_NS else POLL_SLOW_S, region)
-            if self._cancelled:
+            if self._asker.listen(POLL_FAST_S if now - began < POLL_FAST_NS else POLL_SLOW_S):
+                region.set_word("go", 1)
+            if self._asker.cancelled:
                 return self._cancel(region)
             if page.stage == Stage.QUEUED and self._route is Route.K and now - began > POLL_FAST_NS:
                 blocked_since = (blocked_since or now) if self._main_is_blocked() else 0
@@ -323,7 +315,9 @@ class Tracer:
                     return self._cancel(region)
             if page.stage == Stage.QUEUED and now - noted > WAITING_NOTE_NS:
                 noted = now
-                self._say({"say": "waiting", "what": "gil" if self._route is Route.P else "main-thread"})
+                self._asker.tell(
+                    {"say": "waiting", "what": "gil" if self._route is Route.P else "main-thread"}
+                )
             self._check_alive()
 
     def _count_wait(self, page: Any) -> None:
@@ -345,32 +339,19 @@ class Tracer:
                 raise OSError("not the memory that was made")
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
-            self._cancelled = True
+            self._asker.cancelled = True
             return
         self._shared_address = page.shared_address
         self._announced = True
         try:
-            self._say({"say": "shared"}, [descriptor])
+            self._asker.tell({"say": "shared"}, [descriptor])
         finally:
             os.close(descriptor)
-
-    def _poll(self, timeout_s: float = 0.0, region: Region | None = None) -> None:
-        if not select.select([self._connection], [], [], timeout_s)[0]:
-            return
-        received = messages.receive(self._connection)
-        if received is None or received[0].get("ask") == "cancel":
-            self._cancelled = True
-        elif received[0].get("ask") == "go" and region is not None:
-            region.set_word("go", 1)
-
-    def _asked_to_cancel(self) -> bool:
-        self._poll()
-        return self._cancelled
 
     def _cancel(self, region: Region) -> Any:
         """After the word is set the call either was running already, or will never do anything."""
         region.set_word("cancel", 1)
-        limit = time.monotonic_ns() + (CANCEL_GRACE_NS if self._cancelled else 0)
+        limit = time.monotonic_ns() + (CANCEL_GRACE_NS if self._asker.cancelled else 0)
         while True:
             page = region.read()
             if page.stage >= Stage.DONE:
@@ -467,13 +448,9 @@ class Tracer:
         if declined and self.left_behind and not self._queued:
             self._unmap(None, self._shared_address)
 
-    def _say(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
-        with contextlib.suppress(OSError):
-            messages.send(self._connection, message, descriptors or ())
 
-
-def main(descriptor: int) -> None:
-    """Serves one job from the socket at ``descriptor``, then ends."""
+def main(descriptor: int, warm_up: Callable[[], object] = bool) -> None:
+    """Serves one job from the socket at ``descriptor``, then ends. ``warm_up`` runs when the job is there."""
     gc.disable()
     arm_limits()
     with contextlib.suppress(OSError):
@@ -482,7 +459,8 @@ def main(descriptor: int) -> None:
     received = messages.receive(connection)
     if received is None:
         return
-    tracer = Tracer(connection, received[0])
+    warm_up()
+    tracer = Tracer(Asker(connection), received[0])
     result: dict[str, Any]
     try:
         result = tracer.run()
