@@ -85,6 +85,11 @@ class Region:
             raise ProcessLookupError(self.pid) from error
         return Attach.from_buffer_copy(data)
 
+    def has_helper(self) -> bool:
+        """Whether the bare thread was made, even if it has ended since."""
+        page = self.read()
+        return bool(page.helper_tid or page.stage)
+
     def set_word(self, field: str, value: int) -> None:
         """One aligned 32-bit word: one store."""
         ptrace.write_memory(self.pid, self.word_address(field), struct.pack("<I", value))

@@ -15,11 +15,19 @@ import signal
 from collections.abc import Iterator
 
 from memscope_daemon.attach import procfs, ptrace, routes, tracer, waits, x86_64
-from memscope_daemon.attach.stop import Gone, Net, StoppedThread, Stuck, Unsafe, arm_limits
+from memscope_daemon.attach.stop import Gone, Net, Park, StoppedThread, Stuck, Unsafe, arm_limits, promptly
 
 ROUNDS = 3
-_RESTORE_RT_AT, _GADGET_AT = 0, 32
-_AREA_BYTES = 2 * x86_64.PAGE_BYTES
+_RESTORE_RT_AT, _GADGET_AT, _FUNCTION_AT, _PARK_AT, _DATA_AT = 0, 32, 48, 64, 128
+_STACK_BYTES = 8192
+_AREA_BYTES = 16 * x86_64.PAGE_BYTES
+_CODE = (
+    (_RESTORE_RT_AT, x86_64.RESTORE_RT),
+    (_GADGET_AT, x86_64.SYSCALL_RET),
+    (_FUNCTION_AT, b"\x31\xc0\xc3"),  # xor %eax,%eax; ret
+    # mov %eax,4(%rbx); movl $1,(%rbx); then pause(), for ever
+    (_PARK_AT, b"\x89\x43\x04\xc7\x03\x01\0\0\0\xb8\x22\0\0\0\x0f\x05\xeb\xf7"),
+)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -30,33 +38,51 @@ def main(descriptor: int) -> None:
 
 
 def rehearse() -> int:
-    """How many stops were made: 0 where this machine does not let us, which the job will find out too."""
+    """How many rounds were made: 0 where this machine does not let us, which the job will find out too."""
     arm_limits()
-    stops = 0
+    rounds = 0
     try:
-        with _instructions() as net, _child() as child:
+        with _instructions() as start, _child() as child:
             for _ in range(ROUNDS):
-                _stop_once(child, net)
-                stops += 1
+                _call_the_kernel(child, start)
+                _call_a_function(child, start)
+                rounds += 1
     except (OSError, Unsafe, Gone, Stuck):
         pass
-    return stops
+    return rounds
 
 
-def _stop_once(child: int, net: Net) -> None:
-    threads = [(task.tid, waits.classify_live(child, task, _EVERYWHERE)) for task in procfs.tasks(child)]
-    routes.choose_caller(child, threads)
-    routes.choose(child, threads, frozenset(routes.Route))
+def _stop(child: int, start: int) -> StoppedThread:
+    threads = [(task, waits.classify_live(child, task, _EVERYWHERE)) for task in procfs.tasks(child)]
+    seen = [(task.tid, wait) for task, wait in threads]
+    routes.choose_caller(child, seen)
+    routes.choose(child, seen, frozenset(routes.Route))
+    net = Net(start + _GADGET_AT, start + _RESTORE_RT_AT)
     thread = StoppedThread(child, child, net, procfs.mappings(child))
-    thread.stop()
-    thread.is_still_in(procfs.Task(child))
+    thread.look_ahead(threads[0][0].sp)
+    with promptly():
+        thread.stop()
+    thread.is_still_in(threads[0][0])
     thread.waits_at(None)
     if thread.in_handler():
         thread.let_go("in-handler")
-    address = thread.call(x86_64.NR_MMAP, 0, _AREA_BYTES, 3, 0x22, x86_64.MINUS_ONE)
+    return thread
+
+
+def _call_the_kernel(child: int, start: int) -> None:
+    thread = _stop(child, start)
+    address = thread.call(x86_64.NR_MMAP, 0, _STACK_BYTES, 3, 0x22, x86_64.MINUS_ONE)
     if address > 0:
-        ptrace.write_memory(child, address, bytes(_AREA_BYTES))
-        thread.call(x86_64.NR_MUNMAP, address, _AREA_BYTES)
+        ptrace.write_memory(child, address, bytes(_STACK_BYTES))
+        thread.call(x86_64.NR_MUNMAP, address, _STACK_BYTES)
+    thread.release("rehearsal")
+
+
+def _call_a_function(child: int, start: int) -> None:
+    page = start + _DATA_AT
+    ptrace.write_memory(child, page, bytes(8))
+    thread = _stop(child, start)
+    thread.call_function(start + _FUNCTION_AT, start + _AREA_BYTES - 64, Park(start + _PARK_AT, page, page))
     thread.release("rehearsal")
 
 
@@ -64,15 +90,15 @@ _EVERYWHERE = waits.CodeRanges(((0, 1 << 63),))
 
 
 @contextlib.contextmanager
-def _instructions() -> Iterator[Net]:
-    """A page with the few instructions that a stop leads to; a child of ours has it at the same place."""
-    with mmap.mmap(-1, x86_64.PAGE_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 7) as page:
-        page[_RESTORE_RT_AT : _RESTORE_RT_AT + len(x86_64.RESTORE_RT)] = x86_64.RESTORE_RT
-        page[_GADGET_AT : _GADGET_AT + len(x86_64.SYSCALL_RET)] = x86_64.SYSCALL_RET
-        view = ctypes.c_char.from_buffer(page)
+def _instructions() -> Iterator[int]:
+    """The few instructions that a stop leads to, and a stack; a child of ours has them at the same place."""
+    with mmap.mmap(-1, _AREA_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 7) as area:
+        for at, code in _CODE:
+            area[at : at + len(code)] = code
+        view = ctypes.c_char.from_buffer(area)
         start = ctypes.addressof(view)
         del view
-        yield Net(start + _GADGET_AT, start + _RESTORE_RT_AT)
+        yield start
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import bisect
 import contextlib
 import dataclasses
 import enum
+import operator
 import os
 import signal
 import struct
@@ -21,13 +22,14 @@ from collections.abc import Iterator, Sequence
 from memscope_daemon.attach import procfs, ptrace, x86_64
 from memscope_daemon.attach.procfs import Mapping
 from memscope_daemon.attach.x86_64 import Registers
-from memscope_daemon.attach.x86_64_frame import Frame
+from memscope_daemon.attach.x86_64_frame import Frame, is_our_frame
 
 STOP_LIMIT_S, FUNCTION_LIMIT_S = 1.0, 0.5
 #: A function is over in some tens of microseconds: so long we look again and again, then ever less often.
 EAGER_NS, PATIENT_NAP_S = 60_000, 0.00003
 HANDLER_LOOK_BYTES = 32768
 _NOWHERE = Mapping((1 << 64) - 1, 0, "", 0, "")
+_START = operator.attrgetter("start")
 _parked = struct.Struct("<Ii")
 _room = ptrace.Room(HANDLER_LOOK_BYTES)  # a tracer stops one thread at a time
 
@@ -89,6 +91,7 @@ class StoppedThread:
         self.pid, self.tid = pid, tid
         self._net, self._mappings = net, mappings
         self._stack = _NOWHERE
+        self._ahead = (0, False)
         self._original = Registers()
         self._now = Registers()
         self._frame = Frame()
@@ -106,6 +109,14 @@ class StoppedThread:
         return self._original
 
     # --- in -------------------------------------------------------------------------------------
+
+    def look_ahead(self, sp: int) -> None:
+        """Does before the stop what can be done of it for a thread that waits with its stack at ``sp``. It
+        holds for as long as the thread stands there: a handler on its stack would have moved it."""
+        stack = self._mapping_of(sp)
+        if sp in stack:
+            with contextlib.suppress(OSError):
+                self._ahead = (sp, self._handler_above(sp, stack.end))
 
     def stop(self) -> None:
         """:raises Gone, Stuck, Unsafe: it is not stopped, and not attached to (Stuck: still is)."""
@@ -153,10 +164,14 @@ class StoppedThread:
         """The mapping it stands on, if that is surely the thread's own stack: for main the kernel says so;
         others have their thread block at its upper end."""
         sp, block = self._original.rsp, self._original.fs_base
-        at = bisect.bisect_right(self._mappings, sp, key=lambda mapping: mapping.start) - 1
-        mapping = self._mappings[at] if at >= 0 else _NOWHERE
+        mapping = self._mapping_of(sp)
         own = mapping.path == "[stack]" if self.tid == self.pid else sp < block < mapping.end
         return mapping if own and sp in mapping and mapping.writable else _NOWHERE
+
+    def _mapping_of(self, address: int) -> Mapping:
+        """The last one that begins at or below it."""
+        at = bisect.bisect_right(self._mappings, address, key=_START) - 1
+        return self._mappings[at] if at >= 0 else _NOWHERE
 
     def _in_rseq(self) -> bool:
         """In its own code inside a restartable sequence: bending the registers would hide that from the
@@ -171,6 +186,11 @@ class StoppedThread:
             return False
         start, length = struct.unpack("<QQ", ptrace.read_memory(self.pid, sequence + 8, 16))
         return bool(start <= self._original.rip < start + length)
+
+    @property
+    def is_in_its_own_code(self) -> bool:
+        """Whether it was found outside of any system call."""
+        return not x86_64.in_call(self._original)
 
     def is_waiting(self) -> bool:
         """Whether it was found blocked in a system call that our stop interrupted."""
@@ -198,11 +218,14 @@ class StoppedThread:
     def in_handler(self) -> bool:
         """Whether a signal handler seems to be under way (a false yes costs a try)."""
         sp = self._original.rsp
-        length = min(HANDLER_LOOK_BYTES, self._stack.end - sp) & ~7
+        return self._ahead[1] if self._ahead[0] == sp else self._handler_above(sp, self._stack.end)
+
+    def _handler_above(self, sp: int, end: int) -> bool:
+        length = min(HANDLER_LOOK_BYTES, end - sp) & ~7
         data = _room.fetch(self.pid, sp, length)[:length]  # bytes search faster than the room
         wanted, at = struct.pack("<Q", self._net.restore_rt), -1
         while (at := data.find(wanted, at + 1)) >= 0:
-            if (sp + at) & 15 == 8:
+            if (sp + at) & 15 == 8 and not is_our_frame(data, at):
                 return True
         return False
 
@@ -213,11 +236,7 @@ class StoppedThread:
 
         :raises Unsafe: a signal or a stop of its own came between; it was let go.
         """
-        bent = x86_64.to_call(self._original, self._net.gadget, self._frame.address, number, *args)
-        if not self._bent:
-            self._bend(bent, self._net.restore_rt)
-        else:
-            ptrace.set_registers(self.tid, bent)
+        self._bend_to_call(number, *args)
         self._in_signal_stop = False
         for _ in ("entry", "exit"):
             ptrace.request(ptrace.SYSCALL, self.tid)
@@ -228,6 +247,30 @@ class StoppedThread:
                 raise Unsafe("signal", StopReport("look", time.monotonic_ns() - self.stopped_ns, interrupted))
         ptrace.get_registers(self.tid, self._now)
         return x86_64.signed(self._now.rax)
+
+    def send(self, purpose: str, number: int, *args: int) -> StopReport:
+        """Lets the thread go by way of one system call: it comes home by its frame. What came of the call is
+        for the caller to find out.
+
+        For a thread that was found in its own code: one that was interrupted in a call would come home to an
+        EINTR, or to a wait that should have ended.
+        """
+        self._bend_to_call(number, *args)
+        ptrace.request(ptrace.DETACH, self.tid)
+        _limit(0)
+        return StopReport(purpose, time.monotonic_ns() - self.stopped_ns, False)
+
+    def has_not_moved(self, found: Registers) -> bool:
+        """After :meth:`send`: whether, by these registers, it has not had a processor yet. None = perhaps."""
+        ours = found.rip == self._net.gadget and found.rsp == self._frame.address
+        return ours or not found.rip
+
+    def _bend_to_call(self, number: int, *args: int) -> None:
+        bent = x86_64.to_call(self._original, self._net.gadget, self._frame.address, number, *args)
+        if self._bent:
+            ptrace.set_registers(self.tid, bent)
+        else:
+            self._bend(bent, self._net.restore_rt)
 
     def call_function(self, function: int, top: int, park: Park, *args: int) -> int:
         """Calls a C function on a stack that ends at ``top``; its result, an int. The thread stays stopped.

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import os
-import random
 import socket
 import sys
 import time
@@ -40,13 +40,12 @@ from memscope_daemon.attach.stop import (
     Stuck,
     Unsafe,
     arm_limits,
-    promptly,
 )
+from memscope_daemon.attach.stopper import TRIES, Declined, Stopper
 from memscope_daemon.attach.waits import Wait
 from memscope_daemon.shim import messages
 from memscope_daemon.shim.layout import Outcome, Stage
 
-TRIES, TRIES_NS = 50, 2_000_000_000
 POLL_FAST_S, POLL_SLOW_S, POLL_FAST_NS = 0.0002, 0.002, 50_000_000
 BLOCKED_MAIN_NS = 500_000_000
 WAITING_NOTE_NS = 1_000_000_000
@@ -54,14 +53,6 @@ CANCEL_GRACE_NS = 1_000_000_000
 LINGER_NS = 60_000_000_000
 QUEUE_FULL_TRIES, QUEUE_FULL_NAP_S = 10, 0.05
 _PROT_RW, _PROT_RX, _MAP_PRIVATE_ANONYMOUS = 3, 5, 0x22
-
-
-class Declined(Exception):
-    """Given up with nothing left behind. ``code`` becomes ``attach.<code>``."""
-
-    def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(code)
-        self.code, self.detail = code, detail
 
 
 class Tracer:
@@ -72,14 +63,11 @@ class Tracer:
         self._pid: int = job["pid"]
         code = bytes.fromhex(job["code"])
         self._code = ctypes.create_string_buffer(code, len(code))
-        self._net = Net(job["gadget"], job["restore_rt"])
         self._libc = waits.CodeRanges(tuple((start, end) for start, end in job["libc_code"]))
-        self._restarts_at: dict[int, tuple[int, int]] = {}
+        self._stopper = Stopper(self._pid, Net(job["gadget"], job["restore_rt"]), self._libc, asker)
         self._routes = frozenset(Route(name) for name in job["routes"])
         self._region: Region | None = None
         self._queued: list[tuple[Region, Route]] = []
-        self._main_block = 0
-        self._main_waited_at: tuple[int, int] | None = None
         self._shared_address = 0
         self._announced = False
         self._route: Route | None = None
@@ -116,7 +104,7 @@ class Tracer:
         try:
             self._send_off(region)
         except Declined:
-            if self._unmap(region, 0):
+            if not self._stopper.adrift and self._unmap(region, 0):
                 self._region = None
             raise
         return self._watch(region)
@@ -141,93 +129,35 @@ class Tracer:
 
     # --- stops ----------------------------------------------------------------------------------
 
-    def _threads(self) -> list[tuple[procfs.Task, Wait]]:
-        return [(task, self._classify(task)) for task in procfs.tasks(self._pid)]
-
-    def _classify(self, task: procfs.Task) -> Wait:
-        """A call that we interrupted shows as restart_syscall from then on, and not on every kernel with a
-        place that tells what it waits for: at the same instruction and stack it is the call it was."""
-        wait = waits.classify_live(self._pid, task, self._libc)
-        place = (task.pc, task.sp)
-        if wait is Wait.UNSAFE and task.call == waits.RESTART:
-            return Wait.RESTARTS if self._restarts_at.get(task.tid) == place else wait
-        if wait is Wait.RESTARTS:
-            self._restarts_at[task.tid] = place
-        return wait
-
-    def _stopped(self, pick: Any, accept: Any, heed_cancel: bool = True) -> Any:
-        """Picks a thread, stops it and hands it to ``accept``, again and again until that succeeds.
-
-        :raises Declined: no safe moment came. :raises Gone: the process ended.
-        """
-        limit, last = time.monotonic_ns() + TRIES_NS, "busy"
-        for attempt in range(TRIES):
-            if heed_cancel:
-                self._asker.listen()
-                if self._asker.cancelled:
-                    raise Declined("cancelled")
-            try:
-                threads = self._threads()
-                choice = pick(self._pid, [(task.tid, wait) for task, wait in threads])
-                if choice is None:
-                    raise Unsafe("no-safe-thread")
-                task = next(task for task, _ in threads if task.tid == choice.tid)
-                with promptly():
-                    return accept(choice, task, attempt)
-            except Unsafe as unsafe:
-                last = unsafe.reason
-                if unsafe.report is not None:
-                    self._asker.tell_stop(unsafe.report)
-                if last == "again":
-                    continue
-            except ProcessLookupError:
-                raise Gone from None
-            except Gone:
-                if not os.path.exists(f"/proc/{self._pid}"):  # noqa: PTH110
-                    raise
-                last = "thread-ended"
-            if time.monotonic_ns() > limit:
-                break
-            time.sleep(random.uniform(0.001, 0.02))
-        raise Declined("stopped" if last == "group-stop" else "no-safe-moment", last)
-
-    def _stop(self, choice: Choice, task: procfs.Task, attempt: int) -> StoppedThread:
-        thread = StoppedThread(self._pid, choice.tid, self._net, procfs.mappings(self._pid))
-        thread.stop()
-        if choice.tid == self._pid:
-            self._main_block = thread.registers.fs_base
-            self._main_waited_at = thread.waits_at(self._main_waited_at)
-        if thread.in_handler() and not (choice.route is Route.K and attempt > TRIES // 2):
-            thread.let_go("in-handler")
-        if choice.wait is not Wait.RUNS and not thread.is_still_in(task):
-            thread.let_go("call-changed")
-        return thread
-
-    def _report(self, thread: StoppedThread, purpose: str) -> None:
-        self._asker.tell_stop(thread.release(purpose))
-
     def _map(self) -> Region:
         address = 0  # of a try that a signal broke off half-way: gone on with
+        refused = False
 
         def accept(choice: Choice, task: procfs.Task, attempt: int) -> Region:
-            nonlocal address
-            thread = self._stop(choice, task, attempt)
+            nonlocal address, refused
+            thread = self._stopper.stop(choice, task, attempt)
             address = address or thread.call(
                 x86_64.NR_MMAP, 0, REGION_BYTES, _PROT_RW, _MAP_PRIVATE_ANONYMOUS, x86_64.MINUS_ONE
             )
             if -4096 < address < 0:
-                self._report(thread, "map")
+                self._stopper.report(thread, "map")
                 raise Declined("no-memory", os.strerror(-address))
             ptrace.write_from(self._pid, address, ctypes.addressof(self._code), len(self._code))
-            refused = thread.call(x86_64.NR_MPROTECT, address, CODE_BYTES, _PROT_RX)
-            if refused:
+            if thread.is_in_its_own_code and not refused:
+                self._asker.tell_stop(thread.send("map", x86_64.NR_MPROTECT, address, CODE_BYTES, _PROT_RX))
+                refused = not self._stopper.went(thread, lambda: self._is_executable(address))
+                if refused:
+                    raise Unsafe("again")  # by a call that says why
+                return Region(self._pid, address)
+            error = thread.call(x86_64.NR_MPROTECT, address, CODE_BYTES, _PROT_RX)
+            if error:
                 thread.call(x86_64.NR_MUNMAP, address, REGION_BYTES)
-            self._report(thread, "map")
-            if refused:
-                raise Declined("no-executable-memory", os.strerror(-refused))
+            self._stopper.report(thread, "map")
+            if error:
+                raise Declined("no-executable-memory", os.strerror(-error))
             return Region(self._pid, address)
 
-        region: Region = self._stopped(choose_caller, accept)
+        region: Region = self._stopper.stopped(choose_caller, accept)
         return region
 
     def _send_off(self, region: Region) -> None:
@@ -238,38 +168,49 @@ class Tracer:
 
         def accept(choice: Choice, task: procfs.Task, attempt: int) -> None:
             nonlocal filled
-            thread = self._stop(choice, task, attempt)
+            thread = self._stopper.stop(choice, task, attempt)
             if choice.route is Route.K:
-                if self._main_waited_at and Route.P in self._routes and attempt < TRIES - 1:
+                if self._stopper.main_waits_at and Route.P in self._routes and attempt < TRIES - 1:
                     thread.let_go("main-waits")  # it only looked as if it ran; nobody would serve the queue
                 if not filled:  # main was never stopped before: its thread block was not known
                     try:
                         thread.let_go("again")
                     finally:
                         filled = self._fill_block(region)
-                made = thread.call(x86_64.NR_CLONE, *region.prepare_clone())
+                made = self._clone(thread, region)
             else:
                 made = self._pthread_create(thread, region)
-            if not self._left_to_its_frame:
-                self._report(thread, "call")
+                if not self._left_to_its_frame:
+                    self._stopper.report(thread, "call")
             if made < 0:
                 raise Declined("no-thread", os.strerror(-made))
             self._route = choice.route
             self._asker.tell({"say": "route", "route": choice.route.value, "tid": choice.tid})
 
-        self._stopped(pick, accept)
+        self._stopper.stopped(pick, accept)
 
     def _fill_block(self, region: Region) -> bool:
-        if not self._main_block or Route.K not in self._routes:
+        if not self._stopper.main_block or Route.K not in self._routes:
             return False
         try:
-            region.fill_thread_block(self._main_block)
+            region.fill_thread_block(self._stopper.main_block)
         except OSError as error:
             if Route.P not in self._routes:
                 raise Declined("thread-block", str(error)) from error
             self._routes = frozenset({Route.P})
             return False
         return True
+
+    def _clone(self, thread: StoppedThread, region: Region) -> int:
+        """0, or the negative error. A thread in its own code is sent and let go at once; whether another came
+        of it stands in our page."""
+        arguments = region.prepare_clone()
+        if not thread.is_in_its_own_code:
+            made = thread.call(x86_64.NR_CLONE, *arguments)
+            self._stopper.report(thread, "call")
+            return min(made, 0)
+        self._asker.tell_stop(thread.send("call", x86_64.NR_CLONE, *arguments))
+        return 0 if self._stopper.went(thread, region.has_helper) else -errno.EAGAIN
 
     def _pthread_create(self, thread: StoppedThread, region: Region) -> int:
         """0, or the negative error."""
@@ -288,6 +229,14 @@ class Tracer:
                 os._exit(0)  # lets go of the thread: it comes home by its frame, and we watch on as the child
             self._left_to_its_frame, self._creator = True, thread.tid
             return 0
+
+    # --- seen from outside ----------------------------------------------------------------------
+
+    def _is_executable(self, address: int) -> bool:
+        return any(each.start == address and each.executable for each in procfs.mappings(self._pid))
+
+    def _is_gone(self, address: int) -> bool:
+        return not any(address in each for each in procfs.mappings(self._pid))
 
     # --- watching -------------------------------------------------------------------------------
 
@@ -403,6 +352,8 @@ class Tracer:
 
     def _unmap(self, region: Region | None, shared: int) -> bool:
         """Each once only: what the target maps there afterwards is its own."""
+        if self._stopper.adrift:
+            return False
 
         def accept(choice: Choice, task: procfs.Task, attempt: int) -> bool:
             main = procfs.task(self._pid, self._pid)
@@ -410,19 +361,23 @@ class Tracer:
                 raise Unsafe("main-unknown")  # it may still be leaving the call
             if region and not self._came_home(region):
                 raise Unsafe("creator-unknown")
-            thread = self._stop(choice, task, attempt)
+            thread = self._stopper.stop(choice, task, attempt)
             if region and thread.registers.rip in region:
                 thread.let_go("in-region")
             if shared and shared != self._unmapped_shared:
                 thread.call(x86_64.NR_MUNMAP, shared, self._job["shared_bytes"])
                 self._unmapped_shared = shared
+            if region and thread.is_in_its_own_code:
+                unmap = (x86_64.NR_MUNMAP, region.address, REGION_BYTES)
+                self._asker.tell_stop(thread.send("clean", *unmap))
+                return self._stopper.went(thread, lambda: self._is_gone(region.address))
             if region:
                 thread.call(x86_64.NR_MUNMAP, region.address, REGION_BYTES)
-            self._report(thread, "clean")
+            self._stopper.report(thread, "clean")
             return True
 
         try:
-            return bool(self._stopped(choose_caller, accept, heed_cancel=False))
+            return bool(self._stopper.stopped(choose_caller, accept, heed_cancel=False))
         except Declined:
             return False
 

@@ -18,7 +18,7 @@ _MAGIC1, _MAGIC2 = 0x46505853, 0x46505845
 _SW_OFFSET, _HEADER_OFFSET, _XSTATE_MIN = 464, 512, 576
 _AMX = (1 << 17) | (1 << 18)
 _WITHOUT_AMX_BYTES = 2696  # end of PKRU in the standard format of the CPUs that have AMX
-_MCONTEXT_OFFSET, _SIGMASK_OFFSET = 48, 304
+_SS_FLAGS_OFFSET, _MCONTEXT_OFFSET, _SIGMASK_OFFSET = 32, 48, 304
 _HEAD_BYTES = 440  # return address, ucontext, siginfo
 _HEAD_ROOM_BYTES = 1024
 #: An invalid ss_flags: the kernel refuses it (and goes on), so the thread's alternate stack stays as it is.
@@ -29,6 +29,12 @@ _PLAIN = ("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rdi", "rsi", "r
 _plain = operator.itemgetter(*map(REGISTER_NAMES.index, _PLAIN))
 _head, _mcontext = struct.Struct("<6Q"), struct.Struct("<24Q")
 _sw, _word, _half = struct.Struct("<IIQI"), struct.Struct("<Q"), struct.Struct("<I")
+
+
+def is_our_frame(stack: bytes, at: int) -> bool:
+    """Whether what lies there is left of a frame of ours: it has a mark that no handler's has."""
+    where = at + _SS_FLAGS_OFFSET
+    return stack[where : where + 4] == _SS_FLAGS_INVALID.to_bytes(4, "little")
 
 
 class Frame:
