@@ -24,7 +24,7 @@ from memscope_daemon.shim.launch import ShipperProcess
 
 CAPTURES = "captures"
 #: A new spare is started when the attach that took the last one no longer needs the processors.
-REFILL_AFTER_S = 2.0
+REFILL_AFTER_S = 0.4
 
 
 class _Helper(Protocol):
