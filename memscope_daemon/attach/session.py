@@ -22,6 +22,7 @@ from pathlib import Path
 
 from memscope_daemon import clock
 from memscope_daemon.attach import procfs, target
+from memscope_daemon.attach.host import SHIM_PATH
 from memscope_daemon.attach.injection import Injection, InjectionResult, TracerProcess, build_job
 from memscope_daemon.attach.plan import Plan, check, refuse
 from memscope_daemon.attach.target import Facts
@@ -32,8 +33,6 @@ from memscope_daemon.shim import layout
 from memscope_daemon.shim.geometry import geometry_for
 from memscope_daemon.shim.job import Job
 from memscope_daemon.shim.launch import ShipperProcess
-
-SHIM_PATH = Path(target.__file__).resolve().parents[1] / "shim" / "memscope_shim.so"
 
 UNSTOPPABLE_TRIES = 3
 Progress = Callable[[str], None]

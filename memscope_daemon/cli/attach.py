@@ -62,6 +62,9 @@ def run(args: argparse.Namespace) -> int:
         if args.daemon is None or not error.is_unimplemented:
             raise
         # A server that offers nothing but Ingest: then the attaching is ours to do.
+        from memscope_daemon.attach.host import require_supported
+
+        require_supported()
         from memscope_daemon.cli import agent
 
         return agent.run(args.pid, sampling, args.daemon, args.duration)

@@ -75,6 +75,9 @@ def _end(client: Client, session: Session, args: argparse.Namespace) -> int:
 
 def _take_out(pid: int) -> int:
     """No daemon knows the process: whatever of ours is still in it goes, without a report."""
+    from memscope_daemon.attach.host import require_supported
+
+    require_supported()
     from memscope_daemon.attach.session import leave
 
     say(f"no daemon has a session of process {pid}; looking for hooks left in it")

@@ -50,6 +50,9 @@ def running(address: str) -> Client:
 @contextlib.contextmanager
 def carried() -> Iterator[Client]:
     """A daemon inside this process, on a socket of its own; it ends, and detaches, with the block."""
+    from memscope_daemon.attach.host import require_supported
+
+    require_supported()
     from memscope_daemon.app import Daemon
 
     address = config.carried_address(os.getpid())
@@ -64,6 +67,9 @@ def carried() -> Iterator[Client]:
 
 def start_background(export_folder: Path | None) -> Client:
     """Starts a daemon that outlives this command and ends with its last session; waits until it answers."""
+    from memscope_daemon.attach.host import require_supported
+
+    require_supported()
     log = config.state_dir() / "background.log"
     command = [sys.executable, "-P", "-m", "memscope_daemon", "serve", "--until-idle"]
     if export_folder is not None:

@@ -47,6 +47,9 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from memscope_client import Client
     from memscope_daemon import config
+    from memscope_daemon.attach.host import require_supported
+
+    require_supported()
     from memscope_daemon.app import Daemon
     from memscope_daemon.cli.signals import SignalsAsEvents
 
