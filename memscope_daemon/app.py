@@ -151,6 +151,7 @@ class Daemon:
             self.address,
             shipper=shippers.take(),
             tracer=tracers.take(),
+            spawn_shipper=lambda: shippers.take() or ShipperProcess.spawn(),
             progress=attempt.progress,
         )
 

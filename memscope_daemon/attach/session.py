@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import secrets
 import socket
 from collections.abc import Callable
@@ -31,7 +32,7 @@ from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import AttachFigures, Target, TargetStop
 from memscope_daemon.shim import layout
 from memscope_daemon.shim.geometry import geometry_for
-from memscope_daemon.shim.job import Job
+from memscope_daemon.shim.job import Job, Resume, ShipperExit
 from memscope_daemon.shim.launch import ShipperProcess
 
 UNSTOPPABLE_TRIES = 3
@@ -60,7 +61,7 @@ class LeaveResult:
 
 class TargetSession:
     """One attach. ``shipper``, ``tracer``: spare ones, or None to start them. ``session_id``: 16 hex digits,
-    or None for a random one."""
+    or None for a random one. ``spawn_shipper`` makes further shippers."""
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class TargetSession:
         progress: Progress = _silent,
         session_id: str | None = None,
         shim: Path = SHIM_PATH,
+        spawn_shipper: Callable[[], ShipperProcess] = ShipperProcess.spawn,
     ) -> None:
         self.pid, self.ingest_address, self.progress = pid, ingest_address, progress
         self.session_id = session_id or secrets.token_hex(8)
@@ -85,6 +87,10 @@ class TargetSession:
         self._shipper = shipper
         self._spare_tracer = tracer
         self._shim = shim
+        self._spawn = spawn_shipper
+        self._job: Job | None = None
+        self._shared_fd = -1  # kept for a shipper that has to take over
+        self._skipped = (0, 0)
         self._injection: Injection | None = None
         self._cancelled = False
 
@@ -109,6 +115,7 @@ class TargetSession:
         except BaseException:
             if self._shipper is not None:
                 self._shipper.abort()
+            self.close()
             raise
         self.attach_figures = _figures(result, began)
         if result.region_left:
@@ -119,7 +126,7 @@ class TargetSession:
             tracer, self._spare_tracer = self._spare_tracer or TracerProcess(), None  # comes up while we look
             try:
                 facts, plan = _look(self.pid, self._shim)
-                self._shipper = self._shipper or ShipperProcess.spawn()
+                self._shipper = self._shipper or self._spawn()
                 self.target = _describe(facts)
                 return self._inject(tracer, facts, plan)
             except AttachRefused as refusal:
@@ -153,6 +160,38 @@ class TargetSession:
             host=self.target.host,
         )
         self.shipper.prepare(job, descriptor)
+        self._job, self._shared_fd = job, os.dup(descriptor)
+
+    def resume(self, resume: Resume) -> None:
+        """The shipper has died: another takes over the same shared memory. The target is not touched.
+
+        ``resume`` tells what the ingest has; its positions are counted from the records it was sent.
+
+        :raises TrackingError: the shipper lives, has ended by itself, or no other could take over.
+        """
+        died_of = self.shipper.wait(0.0).exit_code
+        if self._job is None or not (died_of < 0 or died_of == ShipperExit.CRASHED):
+            raise TrackingError("shipper.ended", "the shipper ended by itself", "attach again")
+        events, raw = self._skipped
+        resume = dataclasses.replace(
+            resume, event_position=resume.event_position + events, raw_position=resume.raw_position + raw
+        )
+        successor = self._spawn()
+        try:
+            more_events, more_raw = successor.adopt(self._job, resume, self._shared_fd)
+        except BaseException:
+            successor.kill()
+            successor.close()
+            raise
+        self._skipped = (events + more_events, raw + more_raw)
+        self.shipper.close()
+        self._shipper = successor
+
+    def close(self) -> None:
+        """Gives back what is held for a shipper that would have to take over. May be called twice."""
+        descriptor, self._shared_fd = self._shared_fd, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def cancel(self) -> None:
         """Gives a :meth:`start` up that is still at it; it then raises ``attach.cancelled``, or returns

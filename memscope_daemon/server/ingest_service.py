@@ -114,7 +114,7 @@ class _Reader:
         """
         if batch.batch_number < 1:
             raise _protocol_error("a batch without a number")
-        while not self._entry.take(batch):
+        while not self._entry.take(batch, self._outgoing):
             if self._left.wait(ROOM_WAIT_S):
                 return
 

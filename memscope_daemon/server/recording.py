@@ -7,6 +7,7 @@ refuses (a full disk) the pile is kept and tried again, and new batches wait at 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from memscope_daemon.metadata.tables import Tables
 from memscope_daemon.model.columns import Columns, Flags
 from memscope_daemon.model.dictionary import DictionaryRows, LossRow
 from memscope_daemon.model.report import Resident
-from memscope_daemon.model.sampling import SamplingMode
+from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import SessionInfo
 from memscope_daemon.query.evidence import Evidence, balance
+from memscope_daemon.shim.job import Resume
 from memscope_daemon.store import questions
 from memscope_daemon.store.capture import Capture
 from memscope_daemon.store.questions import Key, Subset
@@ -34,6 +36,9 @@ COMMIT_AGE_NS = 250_000_000
 COMMIT_ROWS = 1 << 18
 PILE_ROWS_MAX = 1 << 20
 GAP_CAUSE = "batch_gap"
+#: Causes that a shipper counts by itself; one that takes over goes on counting.
+OF_SHIPPERS = frozenset({"bad_record", "bad_reference", "bad_metadata", "bad_ring", "shipper_died"})
+RAW_ID_BIT = np.uint64(1 << 63)  # of allocations in the RAW ring
 
 
 @dataclasses.dataclass(slots=True)
@@ -62,6 +67,7 @@ class Recording:
         self._pile = _Pile()
         self._time_ns = 0
         self._shipped_count = 0
+        self._raw_count = 0
         meta = self._capture.meta()
         self.stored_batch = int(meta.get("last_batch", "0"))
         self._numbers = BatchNumbers(self.stored_batch)
@@ -105,8 +111,34 @@ class Recording:
         self._losses.update((loss.cause, loss) for loss in losses)
         self._numbers.take(batch.batch_number)
         self._time_ns = max(self._time_ns, batch.time_ns, self._live.time_ns)
-        self._shipped_count += columns.count
+        self._count(columns)
         self._put(columns, rows)
+
+    def resume_point(self, sampling: SamplingConfig) -> Resume:
+        """What a shipper must know that takes over from one that died. Stores what waits, if the store takes
+        it: nobody can send it again.
+        """
+        with contextlib.suppress(SystemFailure):
+            self.commit()
+        tables, gone = self._tables, self._losses.keys() & {GAP_CAUSE, "bad_record"}
+        return Resume(
+            sampling,
+            last_batch=self._numbers.last,
+            shipped_count=self._shipped_count,
+            event_position=self._live.event_count - self._raw_count,
+            raw_position=self._raw_count,
+            is_exact=not gone,
+            string_count=max(tables.strings, default=0),
+            frame_count=max(tables.frames, default=0),
+            stack_count=max(tables.stacks, default=0),
+            thread_count=max(tables.threads, default=0),
+            setting_count=max(tables.settings, default=0),
+            losses={cause: self._losses[cause].record_count for cause in OF_SHIPPERS & self._losses.keys()},
+        )
+
+    def _count(self, columns: Columns) -> None:
+        self._shipped_count += columns.count
+        self._raw_count += int(np.count_nonzero(columns.allocation_id & RAW_ID_BIT))
 
     def commit_if_due(self) -> bool:
         """Commits a pile that is old or high; True: something was stored.
@@ -217,5 +249,5 @@ class Recording:
         self._losses = {loss.cause: loss for loss in questions.losses(self._capture)}
         for columns in questions.replay(self._capture):
             self._live.add(columns, self._by_bytes(columns))
-        self._shipped_count = self._live.event_count
+            self._count(columns)
         self._time_ns = max(int(meta.get("time_ns", "0")), self._live.time_ns)

@@ -22,6 +22,7 @@ from memscope_daemon.model.session import EndReason, SessionInfo, SessionState
 from memscope_daemon.query.evidence import Evidence
 from memscope_daemon.server.actor import Actor
 from memscope_daemon.server.recording import Recording
+from memscope_daemon.shim.job import Resume
 
 LOG = logging.getLogger("memscope.sessions")
 IDLE_S = 0.1
@@ -96,6 +97,10 @@ class Entry:
         with self._lock:
             return self._outgoing is not None
 
+    def _is_current(self, outgoing: Outgoing) -> bool:
+        with self._lock:
+            return self._outgoing is outgoing
+
     def command(self, command: ingest_pb.Command) -> bool:
         """Sends a command to the shipper; False: none is there."""
         with self._lock:
@@ -105,12 +110,21 @@ class Entry:
         outgoing.put(ingest_pb.IngestStreamResponse(command=command))
         return True
 
-    def take(self, batch: Any) -> bool:
-        """Takes a batch; False: not taken, because the store refuses and enough is waiting.
+    def take(self, batch: Any, outgoing: Outgoing) -> bool:
+        """Takes a batch off the stream that ``outgoing`` belongs to; False: not taken, because the store
+        refuses and enough is waiting. What comes late off a stream that is over is dropped: it was not
+        acknowledged, and will be sent again.
 
         :raises MemoryOperationError: the batch makes no sense.
         """
-        return self._actor.call(lambda: self._take(batch))
+        return self._actor.call(lambda: not self._is_current(outgoing) or self._take(batch))
+
+    def resume_point(self) -> Resume:
+        """What a shipper must know that takes over. Nothing more comes off a stream that is over.
+
+        :raises SystemFailure: the session's file is not open.
+        """
+        return self._actor.call(lambda: self._of_recording().resume_point(self.info.sampling))
 
     def finish(self, reason: EndReason, detail: str) -> None:
         """The last batch is in: stores everything and ends the session.

@@ -23,6 +23,7 @@ from memscope_daemon.monitor.process import resident_bytes
 from memscope_daemon.server import messages
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.sessions import Entry, SessionBook
+from memscope_daemon.shim.job import Resume
 
 LOG = logging.getLogger("memscope.tracking")
 HELLO_TIMEOUT_S = 15.0
@@ -31,6 +32,8 @@ SHIPPER_EXIT_TIMEOUT_S = 5.0
 NAMES_TIMEOUT_S = 1.5
 NAMES_EACH_S = 10.0
 LOOK_EACH_S = 0.5
+#: So many shippers may take over from one another within so long.
+SUCCESSORS_MAX, SUCCESSORS_WITHIN_S = 5, 60.0
 
 
 class Shipper(Protocol):
@@ -54,6 +57,8 @@ class Tracking(Protocol):
     def start(self) -> None: ...
     def cancel(self) -> None: ...
     def detach(self) -> AttachFigures: ...
+    def resume(self, resume: Resume) -> None: ...
+    def close(self) -> None: ...
 
 
 MakeTracking = Callable[[Attempt], Tracking]
@@ -66,6 +71,7 @@ class _Tracked:
         self.tracking = tracking
         self.lock = threading.Lock()
         self.names_at = 0.0
+        self.resumed_at: list[float] = []
 
 
 class Tracker:
@@ -107,6 +113,9 @@ class Tracker:
         if tracked is None:
             return self._detach_by_wire(entry)
         with tracked.lock:
+            if not entry.ended.is_set() and not tracked.tracking.shipper.alive:
+                self._await_silence(entry, tracked)
+                self._succeeded(entry, tracked)  # what lies in the rings is part of the session
             if not entry.ended.is_set():
                 self._read_names(entry, tracked, NAMES_TIMEOUT_S)
                 entry.note_resident(resident_bytes(entry.info.target.pid))
@@ -188,13 +197,17 @@ class Tracker:
 
     def _await_goodbye(self, entry: Entry, tracked: _Tracked) -> None:
         """Waits for the last byte, as long as there is anybody to send it."""
+        self._await_silence(entry, tracked)
+        if not entry.ended.wait(0.05):
+            entry.finish(EndReason.SHIPPER_LOST, "the shipper ended without a Goodbye")
+
+    def _await_silence(self, entry: Entry, tracked: _Tracked) -> None:
+        """Until the session has ended, or its shipper and its stream have."""
         deadline = time.monotonic() + GOODBYE_TIMEOUT_S
         shipper = tracked.tracking.shipper
         while not entry.ended.wait(0.05) and time.monotonic() < deadline:
             if not shipper.alive and not entry.is_connected:
                 break
-        if not entry.ended.wait(0.05):
-            entry.finish(EndReason.SHIPPER_LOST, "the shipper ended without a Goodbye")
 
     def _forget(self, session_id: str, tracked: _Tracked) -> None:
         """The session is over: its shipper is about to exit, and is not waited for longer than that takes."""
@@ -208,6 +221,7 @@ class Tracker:
             LOG.warning("session %s: its shipper had to be killed", session_id)
             shipper.kill()
         shipper.close()
+        tracked.tracking.close()
 
     def _detach_quietly(self, session_id: str) -> None:
         try:
@@ -222,19 +236,24 @@ class Tracker:
             with self._lock:
                 tracked = dict(self._tracked)
             for session_id, one in tracked.items():
-                # One that is just being detached is in good hands.
-                if one.lock.acquire(blocking=False):
-                    try:
-                        self._look_after(session_id, one)
-                    except Exception as error:  # whatever it is, the others want to be looked after too
-                        LOG.error("session %s: %r", session_id, error)
-                    finally:
-                        one.lock.release()
+                if one.tracking.shipper.alive:
+                    self._with(session_id, one, self._look_after)
+                else:  # another one takes a while to start: the others need not wait for it
+                    arguments = (session_id, one, self._shipper_lost)
+                    threading.Thread(target=self._with, args=arguments, name="successor", daemon=True).start()
+
+    def _with(self, session_id: str, one: _Tracked, look: Callable[[str, _Tracked], None]) -> None:
+        """One that is just being detached, or looked after, is in good hands."""
+        if one.lock.acquire(blocking=False):
+            try:
+                look(session_id, one)
+            except Exception as error:  # whatever it is, the others want to be looked after too
+                LOG.error("session %s: %r", session_id, error)
+            finally:
+                one.lock.release()
 
     def _look_after(self, session_id: str, one: _Tracked) -> None:
         entry = self._book.get(session_id)
-        if not entry.ended.is_set() and not one.tracking.shipper.alive:
-            self._shipper_lost(entry, one)
         if entry.ended.is_set():
             self._forget(session_id, one)
             return
@@ -242,12 +261,38 @@ class Tracker:
         if time.monotonic() - one.names_at > NAMES_EACH_S:
             self._read_names(entry, one, NAMES_TIMEOUT_S)
 
-    def _shipper_lost(self, entry: Entry, one: _Tracked) -> None:
-        """What it sent is stored; the target has gone quiet, and the hooks are taken out of it."""
+    def _shipper_lost(self, session_id: str, one: _Tracked) -> None:
+        """What it sent is stored. Another takes over on the same rings; where none can, the target goes quiet
+        and the hooks are taken out of it."""
+        entry = self._book.get(session_id)
+        self._await_silence(entry, one)
+        if not entry.ended.is_set() and self._succeeded(entry, one):
+            return
         self._await_goodbye(entry, one)
         if entry.info.end_reason is EndReason.SHIPPER_LOST:
             with contextlib.suppress(MemscopeError):
                 entry.change(detach=one.tracking.detach())
+        self._forget(session_id, one)
+
+    def _succeeded(self, entry: Entry, one: _Tracked) -> bool:
+        """Whether another shipper has taken over. Not for ever: what kills one may kill them all."""
+        session_id = entry.info.session_id
+        one.resumed_at = [at for at in one.resumed_at if time.monotonic() - at < SUCCESSORS_WITHIN_S]
+        if self._stopping.is_set() or len(one.resumed_at) >= SUCCESSORS_MAX:
+            return False
+        one.resumed_at.append(time.monotonic())
+        with self._lock:
+            self._began.discard(session_id)
+        try:
+            one.tracking.resume(entry.resume_point())
+        except MemscopeError as error:
+            LOG.warning("session %s: its shipper died, and no other took over: %s", session_id, error)
+            return False
+        with self._lock:
+            told = self._lock.wait_for(lambda: session_id in self._began, HELLO_TIMEOUT_S)
+            self._began.discard(session_id)
+        LOG.warning("session %s: its shipper died; another has taken over", session_id)
+        return told or one.tracking.shipper.alive
 
     def _read_names(self, entry: Entry, one: _Tracked, timeout_s: float) -> None:
         """Only if there is a thread without a name: it costs a process and a look at the target's memory."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from memscope_daemon.errors import InternalError
@@ -21,6 +22,44 @@ class ShipperExit(enum.IntEnum):
     CRASHED = 1
     BAD_JOB = 2
     INGEST_LOST = 3  # nobody took the events; the target was made quiet
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Resume:
+    """Where a session stands whose shipper has died: what the ingest has taken of it.
+
+    ``event_position``, ``raw_position``: records of either ring that it has, or that are known to be lost;
+    ``is_exact`` False: some were thrown away on the way, so that these are not places in the rings.
+    ``string_count`` and the like: the highest number of each table. ``losses``: what earlier shippers counted
+    themselves, by cause.
+    """
+
+    sampling: SamplingConfig
+    last_batch: int = 0
+    shipped_count: int = 0
+    event_position: int = 0
+    raw_position: int = 0
+    is_exact: bool = True
+    string_count: int = 0
+    frame_count: int = 0
+    stack_count: int = 0
+    thread_count: int = 0
+    setting_count: int = 0
+    losses: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def to_message(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_message(message: Mapping[str, Any]) -> Resume:
+        """The inverse of :meth:`to_message`.
+
+        :raises InternalError: a field is missing, unknown or of no sense.
+        """
+        with _making_sense():
+            fields = dict(message)
+            return Resume(sampling=_sampling(fields.pop("sampling")), **fields)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,14 +96,22 @@ class Job:
 
         :raises InternalError: a field is missing, unknown or of no sense.
         """
-        try:
+        with _making_sense():
             fields = dict(message)
-            sampling = dict(fields.pop("sampling"))
-            sampling["mode"] = SamplingMode(sampling["mode"])
-            job = Job(sampling=SamplingConfig(**sampling), **fields)
+            job = Job(sampling=_sampling(fields.pop("sampling")), **fields)
             int(job.session_id, 16)
-        except (KeyError, TypeError, ValueError) as error:
-            raise InternalError(
-                "shipper.bad-job", f"the shipper was given a job that makes no sense: {error}", "report this"
-            ) from error
-        return job
+            return job
+
+
+def _sampling(message: Mapping[str, Any]) -> SamplingConfig:
+    return SamplingConfig(**{**message, "mode": SamplingMode(message["mode"])})
+
+
+@contextlib.contextmanager
+def _making_sense() -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise InternalError(
+            "shipper.bad-job", f"the shipper was given a job that makes no sense: {error}", "report this"
+        ) from error

@@ -29,7 +29,7 @@ from typing import IO, Any
 
 from memscope_daemon.errors import SystemFailure, TrackingError
 from memscope_daemon.shim import messages
-from memscope_daemon.shim.job import Job
+from memscope_daemon.shim.job import Job, Resume
 
 SPAWN_TIMEOUT_S = 30.0
 DETACH_GRACE_S = 0.1
@@ -128,15 +128,32 @@ class ShipperProcess:
         :raises TrackingError: the shipper died, refused, or did not answer in time. The shared memory must
             not be used then.
         """
-        self.wait_idle()
         fields = job.to_message() if isinstance(job, Job) else dict(job)
-        answer = self._ask({"ask": "prepare", "job": fields}, "ready", timeout_s, [shared_fd])
+        self._hand_over({"ask": "prepare", "job": fields}, shared_fd, timeout_s)
+
+    def adopt(
+        self, job: Job, resume: Resume, shared_fd: int, timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> tuple[int, int]:
+        """Hands over a session whose shipper has died, with its shared memory as that one left it.
+
+        Returns how many records of either ring were lost with it.
+
+        :raises TrackingError: as :meth:`prepare`.
+        """
+        message = {"ask": "adopt", "job": job.to_message(), "resume": resume.to_message()}
+        events, raw = self._hand_over(message, shared_fd, timeout_s)["skipped"]
+        return int(events), int(raw)
+
+    def _hand_over(self, message: messages.Message, shared_fd: int, timeout_s: float) -> messages.Message:
+        self.wait_idle()
+        answer = self._ask(message, "ready", timeout_s, [shared_fd])
         if answer.get("error"):
             raise TrackingError(
                 "shipper.not-ready",
                 f"the shipper could not set up the shared memory: {answer['error']}",
                 "try again; if memory is short, sample less densely",
             )
+        return answer
 
     def detach(self, grace_s: float = DETACH_GRACE_S) -> DetachAnswer:
         """Asks the shim to take its hooks out at its next slow path, and waits up to ``grace_s`` for it.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import os
 import signal
@@ -15,7 +16,7 @@ import sys
 from memscope_daemon.errors import MemscopeError
 from memscope_daemon.shim import messages
 from memscope_daemon.shim.geometry import geometry_for
-from memscope_daemon.shim.job import Job, ShipperExit
+from memscope_daemon.shim.job import Job, Resume, ShipperExit
 from memscope_daemon.shim.shipper.session import Session
 from memscope_daemon.shim.shipper.shared import Sampling, SharedMemory
 
@@ -42,11 +43,11 @@ def _await_job(connection: socket.socket) -> Session | None:
         received = messages.receive(connection)
     except OSError:
         return None
-    if received is None or received[0].get("ask") != "prepare":
+    if received is None or received[0].get("ask") not in ("prepare", "adopt"):
         return None
     message, descriptors = received
     try:
-        job, shared, sampling = _prepare(message.get("job", {}), descriptors)
+        session = _prepare(connection, message, descriptors)
     except (MemscopeError, OSError, ValueError, IndexError) as error:
         with contextlib.suppress(OSError):
             messages.send(connection, {"say": "ready", "error": str(error)})
@@ -55,17 +56,24 @@ def _await_job(connection: socket.socket) -> Session | None:
         for descriptor in descriptors:
             os.close(descriptor)
     with contextlib.suppress(OSError):  # a parent that is gone by now is noticed by the session
-        messages.send(connection, {"say": "ready"})
-    return Session(connection, job, shared, sampling)
+        messages.send(connection, {"say": "ready", "skipped": session.skipped})
+    return session
 
 
-def _prepare(message: messages.Message, descriptors: list[int]) -> tuple[Job, SharedMemory, Sampling]:
-    job = Job.from_message(message)
-    sampling = Sampling.of(job.sampling)
+def _prepare(connection: socket.socket, message: messages.Message, descriptors: list[int]) -> Session:
+    """A session that begins, or ("adopt") one that goes on behind a shipper that died."""
+    job = Job.from_message(message.get("job", {}))
+    resume = Resume.from_message(message["resume"]) if "resume" in message else None
+    sampling = Sampling.of(resume.sampling if resume else job.sampling)
     if not sampling.valid:
         raise ValueError("the sampling setting makes no sense")
-    geometry = geometry_for(job.sampling)
-    return job, SharedMemory.create(descriptors[0], geometry, int(job.session_id, 16), sampling), sampling
+    geometry, session_id = geometry_for(job.sampling), int(job.session_id, 16)
+    if resume is None:
+        shared = SharedMemory.create(descriptors[0], geometry, session_id, sampling)
+        return Session(connection, job, shared, sampling)
+    shared = SharedMemory.adopt(descriptors[0], geometry, session_id)
+    sampling = dataclasses.replace(sampling, seed=shared.seed)
+    return Session(connection, job, shared, sampling, resume)
 
 
 if __name__ == "__main__":

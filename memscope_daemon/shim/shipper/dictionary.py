@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from memscope_daemon._pb import dictionary_pb2 as pb
 from memscope_daemon.shim import layout
+from memscope_daemon.shim.job import Resume
 from memscope_daemon.shim.shipper import metadata
 from memscope_daemon.shim.shipper.line_tables import LineTable
 from memscope_daemon.shim.shipper.shared import Sampling
@@ -93,11 +94,37 @@ class DictionaryWriter:
         self._commanded = commanded
         self._codes = CodeTable()
         self._strings: dict[str, int] = {"": 0}
+        self._string_count = self._frame_count = 0
         self._frames: dict[tuple[int, int, int, int], int] = {}
         self._sites: dict[tuple[int, int], int] = {}  # (code, offset) to frame number
         self._open = pb.Dictionary()
         self._open_bytes = 0
         self._closed: list[pb.Dictionary] = []
+
+    def go_on(self, resume: Resume) -> None:
+        """Numbers go on behind those that the ingest has; what it has is not sent again."""
+        self._string_count, self._frame_count = resume.string_count, resume.frame_count
+        for known, count in (
+            (self.stacks, resume.stack_count),
+            (self.threads, resume.thread_count),
+            (self.samplings, resume.setting_count),
+        ):
+            for number in range(1, count + 1):
+                known.add(number)
+
+    def learn(self, entry: metadata.Entry) -> None:
+        """Takes in an entry that an earlier shipper has read: its row may be there already."""
+        match entry:
+            case metadata.Stack(stack=number):
+                is_known = number in self.stacks
+            case metadata.Thread(thread=number):
+                is_known = number in self.threads
+            case metadata.SamplingInForce(sampling=number):
+                is_known = number in self.samplings
+            case _:
+                is_known = False
+        if not is_known:
+            self.take(entry)
 
     def take(self, entry: metadata.Entry) -> None:
         """Takes in one entry."""
@@ -180,7 +207,7 @@ class DictionaryWriter:
     def _frame_row(self, row: tuple[int, int, int, int]) -> int:
         number = self._frames.get(row)
         if number is None:
-            number = self._frames[row] = len(self._frames) + 1
+            number = self._frames[row] = self._frame_count = self._frame_count + 1
             function, file, line, first_line = row
             self._open.frames.add(
                 frame_id=number,
@@ -195,7 +222,7 @@ class DictionaryWriter:
     def _string(self, text: str) -> int:
         number = self._strings.get(text)
         if number is None:
-            number = self._strings[text] = len(self._strings)
+            number = self._strings[text] = self._string_count = self._string_count + 1
             self._open.strings.add(string_id=number, text=text)
             self._open_bytes += _ROW_BYTES + 4 * len(text)
         return number

@@ -6,6 +6,7 @@ What the shipper itself had to throw away is counted beside the shim's losses:
 * ``bad_reference``: an event kept, whose stack, thread or setting was never described.
 * ``bad_metadata``: an entry that cannot be read, or that describes again what never changes.
 * ``bad_ring``: a ring whose counters cannot be; it is not read any more.
+* ``shipper_died``: an earlier shipper had read the record, and died before anybody else had it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import numpy as np
 from memscope_daemon import clock
 from memscope_daemon._pb import dictionary_pb2, events_pb2
 from memscope_daemon._pb import ingest_service_pb2 as pb
+from memscope_daemon.shim.job import Resume
 from memscope_daemon.shim.shipper import columns, rings
 from memscope_daemon.shim.shipper.dictionary import DictionaryWriter
 from memscope_daemon.shim.shipper.line_tables import line_table_of
 from memscope_daemon.shim.shipper.metadata import MetadataReader, SamplingInForce
+from memscope_daemon.shim.shipper.salvage import salvage
 from memscope_daemon.shim.shipper.shared import LossFigures, Sampling, SharedMemory
 
 #: Bounds a batch to about 2.4 MB of columns, so that with its dictionary (1 MiB) it stays under the 4 MiB
@@ -47,6 +50,8 @@ class Drain:
         self._waiting: list[rings.Records] = []
         self._bad_record_count = 0
         self._bad_reference_count = 0
+        self._skipped = (0, 0)
+        self._earlier_losses: dict[str, int] = {}
         self._sent_losses: list[LossFigures] = []
         self._drained_heads = (0, 0, 0)  # with nothing left between them and the tails
         self.fill = 0.0  # of the fuller event ring at the last look, 0..1
@@ -54,9 +59,28 @@ class Drain:
         self.batch_count = 0
         self.shipped_count = 0
 
+    def go_on(self, resume: Resume) -> None:
+        """Behind a shipper that died: from what the rings still hold of what it read and did not ship."""
+        self._choose_line_table()
+        self._dictionary.go_on(resume)
+        self._earlier_losses = resume.losses
+        self.batch_count, self.shipped_count = resume.last_batch, resume.shipped_count
+        found = salvage(self._shared, resume, self._events, self._raw, self._meta)
+        for entry in self._metadata.read(found.metadata):
+            self._dictionary.learn(entry)
+        self._metadata.bad_count = 0  # the shipper before has counted them
+        self._read_metadata_up_to(self._shared.heads()[2])
+        self._skipped = found.skipped
+        self._keep(columns.merge(found.events, found.raw))
+
     def note_command(self, sampling: Sampling) -> None:
         """Remembers a setting that the shim is about to name."""
         self._commands = [*self._commands[-15:], sampling]
+
+    @property
+    def skipped(self) -> tuple[int, int]:
+        """Records of either ring that were lost with an earlier shipper."""
+        return self._skipped
 
     @property
     def produced_count(self) -> int:
@@ -79,9 +103,8 @@ class Drain:
         events_head, raw_head, meta_head = heads
         self._events.see(events_head)
         self._raw.see(raw_head)
-        self._meta.see(meta_head)
         self.fill = max(ring.pending / ring.capacity for ring in (self._events, self._raw))
-        self._read_metadata()
+        self._read_metadata_up_to(meta_head)
         events = self._events.take(limit)
         raw = self._raw.take(limit)
         if not self._events.pending and not self._raw.pending:
@@ -111,7 +134,8 @@ class Drain:
         """Whether the last batch's losses are out of date."""
         return self._losses() != self._sent_losses
 
-    def _read_metadata(self) -> None:
+    def _read_metadata_up_to(self, head: int) -> None:
+        self._meta.see(head)
         run = self._meta.take(self._meta.capacity).tobytes()
         if run:
             self._shared.write_tail("meta", self._meta.tail)
@@ -154,9 +178,11 @@ class Drain:
             "bad_reference": self._bad_reference_count,
             "bad_metadata": bad_metadata,
             "bad_ring": bad_rings,
+            "shipper_died": sum(self._skipped),
         }
+        sums = {cause: count + self._earlier_losses.get(cause, 0) for cause, count in own.items()}
         return self._shared.losses() + [
-            LossFigures(cause, count, float(count), 0.0) for cause, count in own.items() if count
+            LossFigures(cause, count, float(count), 0.0) for cause, count in sums.items() if count
         ]
 
     def _choose_line_table(self) -> None:

@@ -84,7 +84,7 @@ class IngestLink:
         self._away_since_ns = clock.monotonic_ns()
         self._heard_ns = 0
         self._call: _Call | None = None
-        self._sent_number = 0  # highest batch ever handed to any call
+        self._sent_number = outbox.last_number  # highest batch ever handed to any call
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         self._method: Any = self._channel.stream_stream(
             METHOD,

@@ -14,13 +14,14 @@ from collections import deque
 
 
 class Outbox:
-    """Numbered messages, from 1 without gaps; a last one (the Goodbye) without a number."""
+    """Numbered messages without gaps, the first behind ``last_batch``; a last one (the Goodbye) without a
+    number."""
 
-    def __init__(self, bytes_max: int) -> None:
+    def __init__(self, bytes_max: int, last_batch: int = 0) -> None:
         self._bytes_max = bytes_max
         self._changed = threading.Condition()
         self._batches: deque[bytes] = deque()
-        self._first = 1  # number of the first batch kept
+        self._first = last_batch + 1  # number of the first batch kept
         self._bytes = 0
         self._last_message: bytes | None = None
 

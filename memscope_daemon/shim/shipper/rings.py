@@ -56,6 +56,16 @@ class Ring:
         else:
             self.head = head
 
+    def start_at(self, position: int) -> None:
+        """Goes on where an earlier reader stopped."""
+        self.head = self.tail = position
+
+    def copy(self, start: int, end: int) -> npt.NDArray[np.void]:
+        """The units from ``start`` up to ``end``, at most a whole ring. They may be overwritten meanwhile."""
+        places = np.arange(start, end) & (self.capacity - 1)
+        taken: npt.NDArray[np.void] = self._units[places]
+        return taken
+
     @property
     def pending(self) -> int:
         """Units between tail and the last seen head."""

@@ -23,7 +23,7 @@ from memscope_daemon import __version__, clock
 from memscope_daemon._pb import ingest_service_pb2 as pb
 from memscope_daemon._pb import session_pb2
 from memscope_daemon.shim import layout, messages
-from memscope_daemon.shim.job import Job, ShipperExit
+from memscope_daemon.shim.job import Job, Resume, ShipperExit
 from memscope_daemon.shim.shipper.drain import BATCH_EVENTS_MAX, Drain
 from memscope_daemon.shim.shipper.link import PROTOCOL_VERSION, IngestLink, LinkState
 from memscope_daemon.shim.shipper.outbox import Outbox
@@ -51,18 +51,28 @@ class End:
 
 
 class Session:
-    """Serves one job. ``connection`` leads to the parent, which may vanish at any time."""
+    """Serves one job. ``connection`` leads to the parent, which may vanish at any time. ``resume``: another
+    shipper began it and died."""
 
-    def __init__(self, connection: socket.socket, job: Job, shared: SharedMemory, sampling: Sampling) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        job: Job,
+        shared: SharedMemory,
+        sampling: Sampling,
+        resume: Resume | None = None,
+    ) -> None:
         self._parent: socket.socket | None = connection
         self._job = job
         self._shared = shared
         self._sampling = sampling
-        self._outbox = Outbox(job.unacknowledged_bytes_max)
+        self._outbox = Outbox(job.unacknowledged_bytes_max, resume.last_batch if resume else 0)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._link = IngestLink(job.ingest_address, self._outbox, lambda: os.eventfd_write(self._wake_fd, 1))
         self._drain = Drain(shared, job.start_monotonic_ns, self._outbox.put)
         self._drain.note_command(sampling)
+        if resume is not None:
+            self._drain.go_on(resume)
         self._watch = TargetWatch(job.pid, job.start_time_ticks)
         self._pace = Pace()
         self._phase = Phase.WAITING
@@ -80,6 +90,11 @@ class Session:
         for descriptor in (connection.fileno(), self._wake_fd, self._watch.fileno()):
             if descriptor >= 0:
                 self._poll.register(descriptor, select.POLLIN)
+
+    @property
+    def skipped(self) -> tuple[int, int]:
+        """Records of either ring that were lost with an earlier shipper."""
+        return self._drain.skipped
 
     def run(self) -> ShipperExit:
         """Until the end; tells the parent how it ended."""

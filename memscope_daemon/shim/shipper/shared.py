@@ -30,6 +30,7 @@ _SESSION = layout.Session
 _HEADER_BYTES = ctypes.sizeof(_SESSION)
 _U64_MAX = (1 << 64) - 1
 _MADV_POPULATE_READ = 22
+BYTES_MAX = 2.0**50  # as ms_setting_valid has it: the shim would pass over more without a word
 
 Words = npt.NDArray[np.uint64]
 
@@ -85,6 +86,22 @@ class SharedMemory:
         shared._write_word("magic", layout.SESSION_MAGIC)
         return shared
 
+    @classmethod
+    def adopt(cls, descriptor: int, geometry: Geometry, session_id: int) -> SharedMemory:
+        """Maps what another shipper made ready, as it stands.
+
+        :raises OSError: it is not that session's memory.
+        """
+        if os.fstat(descriptor).st_size != geometry.total_bytes:
+            raise OSError("the shared memory is of another size")
+        shared = cls(descriptor, geometry)
+        header = _SESSION.from_buffer_copy(shared.map)
+        found = (header.magic, header.abi_version, header.total_bytes, header.session_id)
+        if found != (layout.SESSION_MAGIC, layout.ABI_VERSION, geometry.total_bytes, session_id):
+            raise OSError("the shared memory is that of another session")
+        shared.beat(clock.monotonic_ns())
+        return shared
+
     def touch(self) -> None:
         """Has the kernel clear the pages now, so that the target need not wait for it at first touch.
 
@@ -138,6 +155,11 @@ class SharedMemory:
     def _write_half(self, name: str, value: int, part: str) -> None:
         self._half_words[_offset(name, part) // 4] = value
 
+    @property
+    def seed(self) -> int:
+        """As it stands in the control words."""
+        return int(self._words[_offset("control", "seed") // 8])
+
     # --- answers ---------------------------------------------------------------------------------
 
     @property
@@ -171,6 +193,11 @@ class SharedMemory:
         events = int(self._words[_offset("events", "head") // 8])
         raw = int(self._words[_offset("raw", "head") // 8])
         return events, raw, int(self._words[_offset("meta", "head") // 8])
+
+    def tails(self) -> tuple[int, int, int]:
+        """Tails of events, raw, metadata, as written last, by whomever."""
+        events, raw, meta = (self._words[_offset(ring, "tail") // 8] for ring in ("events", "raw", "meta"))
+        return int(events), int(raw), int(meta)
 
     def write_tail(self, ring: str, tail: int) -> None:
         self._write_word(ring, tail, "tail")
@@ -208,7 +235,7 @@ class Sampling:
         if not 0 <= self.depth <= layout.DEPTH_MAX or not 0 <= self.seed <= _U64_MAX:
             return False
         if self.mode == SamplingMode.BYTES:
-            return math.isfinite(self.value) and self.value >= 1.0
+            return math.isfinite(self.value) and 1.0 <= self.value <= BYTES_MAX
         if self.mode == SamplingMode.RATE:
             return 0.0 < self.value <= 1.0
         return self.mode == layout.Mode.OFF

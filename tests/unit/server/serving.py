@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from memscope_daemon.errors import MemscopeError
+from memscope_daemon.errors import MemscopeError, TrackingError
 from memscope_daemon.model.session import AttachFigures, TargetStop
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.host import Host
 from memscope_daemon.server.sessions import SessionBook
 from memscope_daemon.server.tracking import Tracker
+from memscope_daemon.shim.job import Resume
 from tests.unit.server import mini_shipper
 from tests.unit.server.mini_shipper import MiniShipper
 
@@ -43,6 +44,8 @@ class FakeTracking:
     says_hello = True
     says_goodbye = True
     hold: threading.Event | None = None
+    successor: Callable[[FakeTracking], MiniShipper] | None = None
+    is_closed = False
 
     def __init__(self, attempt: Attempt, address: str, number: int) -> None:
         self.attempt, self.address = attempt, address
@@ -51,6 +54,7 @@ class FakeTracking:
         self.shipper = FakeShipper()
         self.wire: MiniShipper | None = None
         self.cancelled = threading.Event()
+        self.resumed: list[Resume] = []
 
     def start(self) -> None:
         self.attempt.progress("waiting for the GIL")
@@ -79,6 +83,16 @@ class FakeTracking:
             self.wire.close()
         self.shipper.alive = False
         return AttachFigures("", (), 900_000)
+
+    def resume(self, resume: Resume) -> None:
+        if self.successor is None:
+            raise TrackingError("shipper.ended", "no other could take over", "attach again")
+        self.resumed.append(resume)
+        self.shipper = FakeShipper()
+        self.wire = self.successor(self)
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class Serving:

@@ -9,7 +9,7 @@ from memscope_client import Client, DaemonError, Sampling
 from memscope_daemon.errors import AttachFailed, AttachRefused, MemscopeError, TargetEnded
 from memscope_daemon.server import tracking as tracking_module
 from tests.support.waiting import until
-from tests.unit.server.mini_shipper import SESSION_ID, MiniShipper, hello
+from tests.unit.server.mini_shipper import SESSION_ID, MiniShipper, batch, dictionary, events, hello
 from tests.unit.server.serving import FakeTracking, Serving
 
 EVERYTHING = Sampling.rate(1.0, seed=7)
@@ -146,6 +146,61 @@ def test_a_shipper_that_dies_ends_its_session_by_name(serving: Serving, client: 
     until(lambda: not client.sessions(), "the session to end")
     (ended,) = client.sessions(include_ended=True)
     assert (ended.session_id, ended.end_reason) == (session.session_id, "shipper_lost")
+
+
+def test_a_shipper_that_dies_has_a_successor_that_goes_on_where_it_stopped(
+    serving: Serving, client: Client
+) -> None:
+    session = client.attach(PID, EVERYTHING).result()
+    tracking = serving.made[0]
+    first = tracking.wire
+    assert first is not None
+    raw_id = 1 << 63 | 7
+    first.send(batch(1, events(size_bytes=[31, 37], allocation_id=[1, raw_id]), dictionary=dictionary(2)))
+    first.await_ack(1)
+
+    def come(dead: FakeTracking) -> MiniShipper:
+        successor = MiniShipper(serving.address, hello(session.session_id, pid=PID))
+        assert successor.last_batch == dead.resumed[-1].last_batch == 1
+        successor.send(batch(2, events(size_bytes=[41], allocation_id=[2])))
+        return successor
+
+    tracking.successor = come
+    first.close()
+    tracking.shipper.alive = False
+    until(lambda: client.report(session.session_id).figures.live_bytes.value == 109, "its events")
+    (resume,) = tracking.resumed
+    assert (resume.event_position, resume.raw_position, resume.is_exact) == (1, 1, True)
+    assert (resume.string_count, resume.frame_count, resume.stack_count, resume.thread_count) == (6, 3, 2, 2)
+    assert [one.state for one in client.sessions()] == ["active"]
+    tracking.says_goodbye = False
+    tracking.wire.goodbye()
+    tracking.shipper.alive = False
+    until(lambda: tracking.is_closed, "what was held for a successor to be given back")
+
+
+def test_shippers_that_die_one_after_the_other_are_not_replaced_for_ever(
+    serving: Serving, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking_module, "SUCCESSORS_MAX", 2)
+    monkeypatch.setattr(tracking_module, "LOOK_EACH_S", 0.01)
+    session = client.attach(PID, EVERYTHING).result()
+    tracking = serving.made[0]
+
+    def die(dead: FakeTracking) -> MiniShipper:
+        successor = MiniShipper(serving.address, hello(session.session_id, pid=PID))
+        successor.close()
+        dead.shipper.alive = False
+        return successor
+
+    tracking.successor, tracking.says_goodbye = die, False
+    assert tracking.wire is not None
+    tracking.wire.close()
+    tracking.shipper.alive = False
+    until(lambda: not client.sessions(), "the session to end")
+    assert len(tracking.resumed) == 2
+    (ended,) = client.sessions(include_ended=True)
+    assert ended.end_reason == "shipper_lost"
 
 
 def test_a_target_that_ends_by_itself_ends_its_session(serving: Serving, client: Client) -> None:
