@@ -174,7 +174,11 @@ class TargetSession:
             raise TrackingError("shipper.ended", "the shipper ended by itself", "attach again")
         events, raw = self._skipped
         resume = dataclasses.replace(
-            resume, event_position=resume.event_position + events, raw_position=resume.raw_position + raw
+            resume,
+            event_position=resume.event_position + events,
+            raw_position=resume.raw_position + raw,
+            # a shipper that died at once has told nobody what was lost before it
+            losses={**resume.losses, "shipper_died": events + raw},
         )
         successor = self._spawn()
         try:

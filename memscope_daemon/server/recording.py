@@ -37,7 +37,7 @@ COMMIT_ROWS = 1 << 18
 PILE_ROWS_MAX = 1 << 20
 GAP_CAUSE = "batch_gap"
 #: Causes that a shipper counts by itself; one that takes over goes on counting.
-OF_SHIPPERS = frozenset({"bad_record", "bad_reference", "bad_metadata", "bad_ring", "shipper_died"})
+OF_SHIPPERS = frozenset({"bad_record", "bad_reference", "bad_metadata", "bad_ring"})
 RAW_ID_BIT = np.uint64(1 << 63)  # of allocations in the RAW ring
 
 

@@ -34,6 +34,7 @@ NAMES_EACH_S = 10.0
 LOOK_EACH_S = 0.5
 #: So many shippers may take over from one another within so long.
 SUCCESSORS_MAX, SUCCESSORS_WITHIN_S = 5, 60.0
+SHIPPER_DIED = "shipper.died"  # the code of a TrackingError (shim.launch)
 
 
 class Shipper(Protocol):
@@ -278,21 +279,18 @@ class Tracker:
         """Whether another shipper has taken over. Not for ever: what kills one may kill them all."""
         session_id = entry.info.session_id
         one.resumed_at = [at for at in one.resumed_at if time.monotonic() - at < SUCCESSORS_WITHIN_S]
-        if self._stopping.is_set() or len(one.resumed_at) >= SUCCESSORS_MAX:
-            return False
-        one.resumed_at.append(time.monotonic())
-        with self._lock:
-            self._began.discard(session_id)
-        try:
-            one.tracking.resume(entry.resume_point())
-        except MemscopeError as error:
-            LOG.warning("session %s: its shipper died, and no other took over: %s", session_id, error)
-            return False
-        with self._lock:
-            told = self._lock.wait_for(lambda: session_id in self._began, HELLO_TIMEOUT_S)
-            self._began.discard(session_id)
-        LOG.warning("session %s: its shipper died; another has taken over", session_id)
-        return told or one.tracking.shipper.alive
+        while not self._stopping.is_set() and len(one.resumed_at) < SUCCESSORS_MAX:
+            one.resumed_at.append(time.monotonic())
+            try:
+                one.tracking.resume(entry.resume_point())
+            except MemscopeError as error:
+                LOG.warning("session %s: its shipper died, and no other took over: %s", session_id, error)
+                if error.code != SHIPPER_DIED:
+                    return False
+            else:
+                LOG.warning("session %s: its shipper died; another has taken over", session_id)
+                return True
+        return False
 
     def _read_names(self, entry: Entry, one: _Tracked, timeout_s: float) -> None:
         """Only if there is a thread without a name: it costs a process and a look at the target's memory."""

@@ -141,7 +141,8 @@ def test_the_third_shipper_counts_on_where_the_second_stopped(scripted, address,
         until(lambda: received(scripted) == capacity + 199 - skipped, "what is left")
         resume = daemon.resume_point()
         again = Resume(**{**resume.to_message(), "sampling": resume.sampling,
-                          "event_position": resume.event_position + skipped})  # fmt: skip
+                          "event_position": resume.event_position + skipped,
+                          "losses": {"shipper_died": skipped}})  # fmt: skip
         target.allocate(211)
         until(lambda: target.header.events.tail == target.header.events.head, "the shipper to read them")
         del scripted.batches[daemon.taken :]

@@ -1,0 +1,25 @@
+"""A handful of rounds of each drill of ``scripts/soak``; all of memscope dies in some, so the rig is our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.soak import DRILLS, dice
+from tests.support.drills.rig import Rig
+
+SEED, ROUNDS, ROUNDS_SLOW = 4211, 3, 25
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    made = Rig(tmp_path_factory.mktemp("d"))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("name", DRILLS)
+def test_what_must_follow_follows_whatever_the_moment(rig: Rig, name: str, slow: bool) -> None:
+    for number in range(ROUNDS_SLOW if slow else ROUNDS):
+        DRILLS[name](rig, dice(SEED, name, number))

@@ -1,0 +1,69 @@
+"""Drills for as long as you like: ``scripts/soak DRILL [--seconds N] [--seed S]``."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import secrets
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from tests.support.drills import kills
+from tests.support.drills.rig import Drill, Rig
+
+DRILLS: dict[str, Drill] = {
+    "kill-target": kills.kill_target,
+    "kill-shipper": kills.kill_shipper,
+    "kill-daemon": kills.kill_daemon,
+    "kill-all": kills.kill_everything,
+}
+
+
+def dice(seed: int, name: str, number: int) -> random.Random:
+    """Each round has dice of its own, so that it can be repeated alone."""
+    return random.Random(f"{seed}/{name}/{number}")
+
+
+def rounds(name: str, seed: int, first: int, seconds: float) -> int:
+    """Runs rounds until the time is up; returns how many failed. Each begins in a folder of its own after
+    one that failed."""
+    ends, number, failed = time.monotonic() + seconds, first, 0
+    with tempfile.TemporaryDirectory(prefix="memscope-soak-") as folder:
+        rig = Rig(Path(folder))
+        while number == first or time.monotonic() < ends:
+            try:
+                print(f"{name} round {number}: {DRILLS[name](rig, dice(seed, name, number))}", flush=True)
+            except Exception:
+                failed += 1
+                traceback.print_exc()
+                print(rig.daemon.log.read_text()[-2000:])
+                print(f"{name} round {number} FAILED: again with --seed {seed} --round {number}", flush=True)
+            number += 1
+        rig.close()
+    print(f"{name}: {number - first} rounds, {failed} failed, seed {seed}", flush=True)
+    return failed
+
+
+def main(arguments: list[str]) -> int:
+    listed = "\n".join(f"  {name:<16}{drill.__doc__}" for name, drill in DRILLS.items())
+    parser = argparse.ArgumentParser(
+        prog="scripts/soak",
+        description="Hurts memscope and its targets at moments that a seed decides, and checks what must follow.",
+        epilog=f"drills:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("drill", choices=[*DRILLS, "all"], metavar="DRILL")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for each drill (60)")
+    parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="a random one, printed")
+    parser.add_argument("--round", type=int, default=0, help="the first round: to repeat one that failed")
+    args = parser.parse_args(arguments)
+    names = list(DRILLS) if args.drill == "all" else [args.drill]
+    print(f"seed {args.seed}", flush=True)
+    return int(any([rounds(name, args.seed, args.round, args.seconds) for name in names]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

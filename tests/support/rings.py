@@ -1,0 +1,96 @@
+"""A session's shared memory, seen by a third party: what the target wrote, whatever became of it since."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+from pathlib import Path
+
+from memscope_daemon.shim import layout
+from tests.support.outside import mappings
+from tests.support.waiting import until
+
+NAME = "/memfd:memscope"
+
+
+class RingView:
+    """Maps the memory of the session that process ``pid`` is in. It stays readable when all others are gone."""
+
+    def __init__(self, pid: int) -> None:
+        (row,) = until(
+            lambda: [row for row in mappings(pid) if row.path.startswith(NAME)], "the session's memory"
+        )
+        with open(f"/proc/{pid}/map_files/{row.start:x}-{row.end:x}", "rb") as file:  # noqa: PTH123
+            self._map = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+
+    @property
+    def _head(self) -> layout.Session:
+        return layout.Session.from_buffer_copy(self._map)
+
+    @property
+    def written_count(self) -> int:
+        """Records in both rings since the session began."""
+        head = self._head
+        return int(head.events.head + head.raw.head)
+
+    @property
+    def heartbeat_ns(self) -> int:
+        """CLOCK_MONOTONIC, when a shipper last said that somebody reads."""
+        return int(self._head.control.heartbeat_ns)
+
+    @property
+    def state(self) -> layout.State:
+        return layout.State(self._head.status.state)
+
+    @property
+    def losses(self) -> dict[str, int]:
+        """Records by cause, as the shim counts them; lower case."""
+        head = self._head
+        counted = zip(layout.LOSSES, head.losses, strict=False)
+        return {cause.lower(): int(counter.records) for cause, counter in counted if counter.records}
+
+    def close(self) -> None:
+        self._map.close()
+
+    def __enter__(self) -> RingView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def holders(of: set[int]) -> list[int]:
+    """Those of these processes that have a session's memory mapped."""
+    found = []
+    for pid in sorted(of):
+        try:
+            rows = mappings(pid)
+        except OSError:  # it has ended
+            continue
+        found += [pid for row in rows if row.path.startswith(NAME)]
+    return found
+
+
+def children(pid: int) -> set[int]:
+    """Processes that ``pid`` started and that are still there."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            found |= {int(child) for child in (task / "children").read_text().split()}
+    return found
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def kill_all(pids: list[int], signal: int = 9) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, signal)
+        except ProcessLookupError:
+            continue
