@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
     listed = "\n".join(f"  {name:<16}{drill.__doc__}" for name, drill in DRILLS.items())
     parser = argparse.ArgumentParser(
         prog="scripts/soak",
-        description="Hurts memscope and its targets at moments that a seed decides, and checks what must follow.",
+        description="Hurts memscope and its targets at moments that a seed decides; checks what must follow.",
         epilog=f"drills:\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
     args = parser.parse_args(arguments)
     names = list(DRILLS) if args.drill == "all" else [args.drill]
     print(f"seed {args.seed}", flush=True)
-    return int(any([rounds(name, args.seed, args.round, args.seconds) for name in names]))
+    return int(sum(rounds(name, args.seed, args.round, args.seconds) for name in names) > 0)
 
 
 if __name__ == "__main__":

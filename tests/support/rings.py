@@ -15,7 +15,7 @@ NAME = "/memfd:memscope"
 
 
 class RingView:
-    """Maps the memory of the session that process ``pid`` is in. It stays readable when all others are gone."""
+    """Maps the memory of the session that process ``pid`` is in; readable when all others are gone."""
 
     def __init__(self, pid: int) -> None:
         (row,) = until(

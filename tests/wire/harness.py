@@ -48,6 +48,7 @@ class ScriptedServer(services.IngestServicer):
         self.hellos: list[pb.Hello] = []
         self.batches: list[pb.Batch] = []
         self.goodbyes: list[pb.Goodbye] = []
+        self.ended_count = 0  # streams
         self.ack = True
         self.refusal: grpc.StatusCode | None = None
         self.hello_ack = pb.HelloAck(protocol_version=1)
@@ -79,6 +80,7 @@ class ScriptedServer(services.IngestServicer):
         with contextlib.suppress(grpc.RpcError, Exception):
             for request in requests:
                 self._take(request, answers)
+        self.ended_count += 1
         answers.put(None)
 
     def _take(self, request, answers):

@@ -40,9 +40,16 @@ def daemon(scripted, tmp_path):
     made.recording.close()
 
 
-def succeed(session: Shipping, resume: Resume) -> tuple[int, int]:
-    """Kills the shipper and starts another in its place."""
+def kill(session: Shipping, daemon: Daemon) -> None:
+    """Kills the shipper; what it sent behind the last resume point never reached the daemon."""
+    ended_count = daemon.scripted.ended_count
     session.shipper.kill()
+    until(lambda: daemon.scripted.ended_count > ended_count, "its stream to end")
+    del daemon.scripted.batches[daemon.taken :]
+
+
+def succeed(session: Shipping, resume: Resume) -> tuple[int, int]:
+    """Starts another shipper in the place of one that was killed."""
     session.shipper.close()
     session.shipper = ShipperProcess.spawn()
     return session.shipper.adopt(session.job, resume, session.target.descriptor)
@@ -84,7 +91,7 @@ def test_the_successor_ships_what_was_read_and_not_sent_and_what_comes_after(scr
         scripted.ack = False
         target.allocate(2003, stack=3)  # read by the first shipper; what becomes of its batches nobody knows
         until(lambda: target.header.events.tail == 3012, "the shipper to read them")
-        scripted.batches[daemon.taken :] = []
+        kill(session, daemon)
         assert succeed(session, resume) == (0, 0)
         kept = scripted.batches[: daemon.taken]
         scripted.ack = True
@@ -113,9 +120,8 @@ def test_what_the_target_has_written_over_is_counted_as_lost(scripted, address, 
         for _ in range(2):
             target.allocate(capacity // 2)
             until(lambda: target.header.events.tail == target.header.events.head, "the shipper to read them")
-        session.shipper.kill()
+        kill(session, daemon)
         target.allocate(997)  # over what the dead shipper had read
-        del scripted.batches[daemon.taken :]
         skipped, _ = succeed(session, resume)
         assert skipped == 998  # and the one at which the target might have been just then
         until(lambda: received(scripted) == 101 + capacity + 997 - skipped, "what is left")
@@ -134,8 +140,7 @@ def test_the_third_shipper_counts_on_where_the_second_stopped(scripted, address,
         resume = daemon.resume_point()
         target.allocate(capacity)
         until(lambda: target.header.events.tail == capacity, "the shipper to read them")
-        session.shipper.kill()
-        del scripted.batches[daemon.taken :]
+        kill(session, daemon)
         target.allocate(199)
         skipped, _ = succeed(session, resume)
         until(lambda: received(scripted) == capacity + 199 - skipped, "what is left")
@@ -145,7 +150,7 @@ def test_the_third_shipper_counts_on_where_the_second_stopped(scripted, address,
                           "losses": {"shipper_died": skipped}})  # fmt: skip
         target.allocate(211)
         until(lambda: target.header.events.tail == target.header.events.head, "the shipper to read them")
-        del scripted.batches[daemon.taken :]
+        kill(session, daemon)
         assert succeed(session, again) == (0, 0)
         until(lambda: received(scripted) == capacity + 410 - skipped, "the rest")
         assert session.finish().reason == "detached"
@@ -159,10 +164,11 @@ def test_what_a_target_wrote_that_died_with_the_shipper_is_shipped(scripted, add
         target = session.target.enter()
         target.allocate(1009)
         until(lambda: received(scripted) == 1009, "the first events")
-        session.shipper.kill()
+        resume = daemon.resume_point()
+        kill(session, daemon)
         target.allocate(503)
         session.victim.kill()
-        succeed(session, daemon.resume_point())
+        succeed(session, resume)
         assert session.shipper.wait(30).reason == "target_exited"
         np.testing.assert_array_equal(received_ids(scripted.batches), target.written_ids)
 
@@ -171,5 +177,6 @@ def test_memory_of_another_session_is_refused(scripted, address, daemon):
     with shipping(address, sampling=FULL) as session:
         session.target.enter()
         session.target.header.session_id += 1
+        kill(session, daemon)
         with pytest.raises(TrackingError, match="another session"):
             succeed(session, daemon.resume_point())

@@ -1,4 +1,4 @@
-"""A handful of rounds of each drill of ``scripts/soak``; all of memscope dies in some, so the rig is our own."""
+"""A handful of rounds of each drill of ``scripts/soak``. All of memscope dies in some: the rig is our own."""
 
 from __future__ import annotations
 

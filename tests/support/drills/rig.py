@@ -1,4 +1,4 @@
-"""Where drills take place: a daemon that can be killed and started again, and targets of every interpreter."""
+"""Where drills take place: a daemon that can be killed and started again, targets of every interpreter."""
 
 from __future__ import annotations
 
