@@ -176,6 +176,7 @@ def test_what_a_target_wrote_that_died_with_the_shipper_is_shipped(scripted, add
 def test_memory_of_another_session_is_refused(scripted, address, daemon):
     with shipping(address, sampling=FULL) as session:
         session.target.enter()
+        until(lambda: scripted.hellos, "the Hello")
         session.target.header.session_id += 1
         kill(session, daemon)
         with pytest.raises(TrackingError, match="another session"):
