@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.interpreters import supported_interpreters
+from tests.support import roots
+from tests.support.interpreters import every_interpreter
 
 FIGURES = pytest.StashKey[list[str]]()
 
@@ -18,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_report_header() -> str:
-    found = ", ".join(each.name for each in supported_interpreters()) or "none"
+    found = ", ".join(each.name for each in every_interpreter()) or "none"
     return f"interpreters to attach to: {found}"
 
 
@@ -47,6 +48,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if lines := config.stash.get(FIGURES, []):
         terminalreporter.section("figures")
         terminalreporter.write_line("\n".join(lines))
+    if reason := roots.why_not():
+        terminalreporter.section("not tested")
+        terminalreporter.write_line(f"CPython 3.14 and 3.15, and targets with a root of their own: {reason}")
 
 
 @pytest.fixture

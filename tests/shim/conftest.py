@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.interpreters import supported_interpreters
+from tests.support.interpreters import every_interpreter
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,12 +32,13 @@ def shim_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         os.chdir(here)
 
 
-@pytest.fixture(params=supported_interpreters(), ids=lambda found: found.name)
+@pytest.fixture(params=every_interpreter(), ids=lambda found: found.name)
 def inside(request: pytest.FixtureRequest, shim_path: Path) -> Callable[[str], dict[str, Any]]:
     """Runs a scenario of programs/scenarios.py inside an interpreter and gives back its answer."""
 
     def run(scenario: str) -> dict[str, Any]:
-        command = [str(request.param.path), str(PROGRAM), str(LAYOUT), str(shim_path), scenario]
+        shows = (PROGRAM.parent, LAYOUT.parent, shim_path.parent)
+        command = request.param.command(str(PROGRAM), str(LAYOUT), str(shim_path), scenario, shows=shows)
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, f"{scenario}: exit {done.returncode}\n{done.stderr[-2000:]}"
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

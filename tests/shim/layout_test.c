@@ -6,6 +6,10 @@
 #if PY_VERSION_HEX >= 0x030b0000
 #include <internal/pycore_frame.h>
 #endif
+#if PY_VERSION_HEX >= 0x030e0000
+#include <internal/pycore_interpframe_structs.h>
+#include <internal/pycore_stackref.h>
+#endif
 #undef HAVE_STD_ATOMIC
 #include "host/layout.c"
 
@@ -49,6 +53,9 @@ int main(void)
     same("instructions", l->code_instructions, offsetof(PyCodeObject, co_code_adaptive));
     same("firsttraceable", l->code_firsttraceable, offsetof(PyCodeObject, _co_firsttraceable));
     same("thread", MS_OWNED_BY_THREAD, FRAME_OWNED_BY_THREAD);
+#if PY_VERSION_HEX >= 0x030e0000
+    same("tag", MS_REFERENCE_TAG, Py_TAG_BITS);
+#endif
     same("generator", MS_OWNED_BY_GENERATOR, FRAME_OWNED_BY_GENERATOR);
 #endif
 #if PY_VERSION_HEX >= 0x030a0000
@@ -60,6 +67,7 @@ int main(void)
     same("first line", l->code_firstlineno, offsetof(PyCodeObject, co_firstlineno));
     same("ascii", l->ascii_data, sizeof(PyASCIIObject));
     same("compact", l->compact_data, sizeof(PyCompactUnicodeObject));
+    same("interpreter", MS_TSTATE_INTERPRETER, offsetof(PyThreadState, interp));
     same("type", MS_OBJECT_TYPE, offsetof(PyObject, ob_type));
     same("length", MS_UNICODE_LENGTH, offsetof(PyASCIIObject, length));
     same("state", MS_UNICODE_STATE, offsetof(PyASCIIObject, state));

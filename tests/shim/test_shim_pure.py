@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.interpreters import Interpreter, supported_interpreters
+from tests.support.interpreters import Interpreter, every_interpreter
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / "memscope_daemon/shim/target"
@@ -39,12 +39,12 @@ def headers_of(interpreter: Interpreter) -> Path | None:
     return None
 
 
-@pytest.mark.parametrize("interpreter", supported_interpreters(), ids=lambda found: found.name)
+@pytest.mark.parametrize("interpreter", every_interpreter(), ids=lambda found: found.name)
 def test_the_offsets_are_those_of_the_interpreters_own_headers(
     interpreter: Interpreter, tmp_path: Path
 ) -> None:
     headers = headers_of(interpreter)
     if headers is None:
         pytest.skip(f"no headers of {interpreter.name} on this machine")
-    flags = ["-w", f"-I{headers}"]
+    flags = ["-w", f"-I{headers}", f"-I{headers.parent}"]
     assert compile_and_run([ROOT / "tests/shim/layout_test.c"], flags, tmp_path / "layout") == "ok\n"

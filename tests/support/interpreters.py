@@ -11,10 +11,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-OLDEST, NEWEST = (3, 9), (3, 13)
+from tests.support import roots
+
+OLDEST, NEWEST = (3, 9), (3, 15)
 ASK = (
     "import sys; print(sys.implementation.name, *sys.version_info[:3], hasattr(sys, 'gettotalrefcount'),"
     " hasattr(sys, '_is_gil_enabled') and not sys._is_gil_enabled())"
@@ -23,11 +25,23 @@ ASK = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Interpreter:
-    """One executable. ``name``: its version, and where it is from if that is not the usual folder."""
+    """One executable. ``name``: its version, and where it is from if that is not the usual folder.
+
+    ``root``: it runs in a root of its own (see ``roots``); ``isolated``: in namespaces of its own, too.
+    """
 
     path: Path
     version: tuple[int, int, int]
     name: str
+    root: Path | None = None
+    isolated: bool = False
+
+    def command(self, *arguments: str, shows: Iterable[Path] = ()) -> list[str]:
+        """What starts it. ``shows``: folders that it must see under the names they have here."""
+        if self.root is None:
+            return [str(self.path), *arguments]
+        path = f"/{self.path.relative_to(self.root)}"
+        return roots.entering(self.root, [path, *arguments], shows=shows, isolated=self.isolated)
 
 
 @functools.cache
@@ -36,7 +50,7 @@ def all_interpreters() -> tuple[Interpreter, ...]:
     found: dict[Path, Interpreter] = {}
     for path, origin in _candidates():
         real = path.resolve()
-        if real not in found and (version := _version(path)) is not None:
+        if real not in found and _is_elf(path) and (version := _version([str(path)])) is not None:
             found[real] = Interpreter(path, version, _name(version, origin))
     return tuple(sorted(found.values(), key=lambda each: (each.version, each.name)))
 
@@ -48,6 +62,30 @@ def supported_interpreters() -> tuple[Interpreter, ...]:
 
 def unsupported_interpreters() -> tuple[Interpreter, ...]:
     return tuple(each for each in all_interpreters() if not OLDEST <= each.version[:2] <= NEWEST)
+
+
+@functools.cache
+def rooted_interpreters() -> tuple[Interpreter, ...]:
+    """Those of the root beside this system, where there is one (``roots.why_not`` says if not)."""
+    where = roots.root()
+    found = []
+    for path in sorted(where.glob("usr/bin/python3.[0-9]*")) if where else ():
+        if _is_program(path) and (version := _version(Interpreter(path, (0, 0, 0), "", where).command())):
+            found.append(Interpreter(path, version, _name(version, "root"), where))
+    return tuple(found)
+
+
+def isolated_interpreters() -> tuple[Interpreter, ...]:
+    """The same, each as in a container."""
+    return tuple(
+        dataclasses.replace(each, name=_name(each.version, "isolated"), isolated=True)
+        for each in rooted_interpreters()
+    )
+
+
+def every_interpreter() -> tuple[Interpreter, ...]:
+    """Those that memscope can attach to, in roots of their own too."""
+    return (*supported_interpreters(), *rooted_interpreters())
 
 
 def this_interpreter() -> Interpreter:
@@ -75,13 +113,17 @@ def _is_program(path: Path) -> bool:
     return path.name.removeprefix("python3.").isdigit() and os.access(path, os.X_OK)
 
 
-def _version(path: Path) -> tuple[int, int, int] | None:
-    """The version of a CPython release build; None for anything else (a shim script, PyPy, a debug build)."""
+def _is_elf(path: Path) -> bool:
     with open(path, "rb") as file:  # noqa: PTH123
-        if file.read(4) != b"\x7fELF":
-            return None
+        return file.read(4) == b"\x7fELF"
+
+
+def _version(command: list[str]) -> tuple[int, int, int] | None:
+    """The version of a CPython release build; None for anything else (PyPy, a debug build)."""
     try:
-        done = subprocess.run([path, "-I", "-c", ASK], capture_output=True, text=True, timeout=30, check=True)
+        done = subprocess.run(
+            [*command, "-I", "-c", ASK], capture_output=True, text=True, timeout=30, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     name, *numbers, debug, free_threaded = done.stdout.split()

@@ -1,4 +1,4 @@
-"""Line tables of CPython 3.9 to 3.13: the line of an instruction, from its byte offset.
+"""Line tables of CPython 3.9 to 3.15: the line of an instruction, from its byte offset.
 
 Three formats (Objects/lnotab_notes.txt and Objects/locations.md of the CPython sources):
 
@@ -33,7 +33,7 @@ def line_table_of(version: tuple[int, int]) -> LineTable | None:
         return line_39
     if version == (3, 10):
         return line_310
-    if (3, 11) <= version <= (3, 13):
+    if (3, 11) <= version <= (3, 15):
         return line_311
     return None
 

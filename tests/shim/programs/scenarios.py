@@ -184,7 +184,8 @@ def ended_code(shim):
     size = sys.getsizeof(compile("def made_000(n):\n    return bytes(n)\n", "", "exec").co_consts[0])
     sizes = list(live.values())
     return {
-        "most_of_one_size": max(sizes.count(s) for s in set(sizes) if abs(s - size) < 100),
+        "most_of_one_size": max([sizes.count(s) for s in set(sizes) if abs(s - size) < 100], default=0),
+        "made": len([r for r in shim.records() if r["kind"] == 1 and abs(r["size"] - size) < 100]),
         "losses": shim.losses(),
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,19 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memscope_daemon.shim.shipper.line_tables import line_39, line_310, line_311, line_table_of
+from tests.support.interpreters import every_interpreter
 
 PROGRAM = Path(__file__).with_name("line_table_program.py")
-VERSIONS = [(3, minor) for minor in range(9, 14)]
-
-
-def interpreter(version: tuple[int, int]) -> str | None:
-    """An interpreter of this version that works, from PATH or from pyenv."""
-    name = "python" + ".".join(map(str, version))
-    pyenv = Path.home().glob(f".pyenv/versions/{version[0]}.{version[1]}.*/bin/{name}")
-    for candidate in filter(None, [*map(str, sorted(pyenv)), shutil.which(name)]):
-        if subprocess.run([candidate, "-c", "pass"], capture_output=True).returncode == 0:
-            return candidate
-    return None
+VERSIONS = [(3, minor) for minor in range(9, 16)]
 
 
 def some(lines: list[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
@@ -34,10 +24,11 @@ def some(lines: list[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_instruction_has_the_line_its_interpreter_gives_it(version):
-    python = interpreter(version)
+    python = next((each for each in every_interpreter() if each.version[:2] == version), None)
     if python is None:
         pytest.skip(f"no CPython {version} here")
-    output = subprocess.run([python, PROGRAM], capture_output=True, check=True).stdout
+    command = python.command(str(PROGRAM), shows=[PROGRAM.parent])
+    output = subprocess.run(command, capture_output=True, check=True).stdout
     line_of = line_table_of(version)
     assert line_of is not None
     compared = without_line = 0
@@ -53,7 +44,7 @@ def test_every_instruction_has_the_line_its_interpreter_gives_it(version):
 
 def test_versions_never_tried_have_no_reader():
     assert line_table_of((3, 8)) is None
-    assert line_table_of((3, 14)) is None
+    assert line_table_of((3, 16)) is None
     assert line_table_of((0, 0)) is None
 
 

@@ -35,6 +35,12 @@ static bool believable_nopy(const void *frame, const void *code)
     return !ms_layout->frame_owner || complete_nopy(frame, code, owner);
 }
 
+/* 3.14+: a frame's code is a tagged reference. Whether the object is code is asked later. */
+static const void *code_of_nopy(const void *frame)
+{
+    return (const void *)(ms_word_at(frame, ms_layout->frame_code) & ~(uint64_t)MS_REFERENCE_TAG);
+}
+
 static uint64_t instruction_of_nopy(const void *frame)
 {
     if (ms_layout->shape == MS_FRAMES_OBJECTS)
@@ -46,7 +52,7 @@ static uint64_t instruction_of_nopy(const void *frame)
  * last walk, nothing else of the frame need be looked at, it was believed then. False: not a Python frame. */
 static bool take_nopy(const void *frame, struct ms_walked_frame *slot, bool *changed)
 {
-    const void *code = ms_pointer_at(frame, ms_layout->frame_code);
+    const void *code = code_of_nopy(frame);
     uint64_t instruction = instruction_of_nopy(frame);
     *changed = slot->code != code || slot->instruction != instruction;
     if (!*changed)

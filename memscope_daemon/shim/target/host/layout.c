@@ -34,6 +34,20 @@ static const struct ms_layout LAYOUTS[] = {
         .code_instructions = 200, .code_firsttraceable = 184,
         .ascii_data = 40, .compact_data = 56,
     },
+    {
+        .version = 0x030e, .shape = MS_FRAMES_DIRECT, .tstate_frame = 72,
+        .frame_code = 0, .frame_previous = 8, .frame_instruction = 56, .frame_owner = 74,
+        .code_filename = 112, .code_name = 128, .code_firstlineno = 68, .code_linetable = 136,
+        .code_instructions = 208, .code_firsttraceable = 192,
+        .ascii_data = 40, .compact_data = 56,
+    },
+    {
+        .version = 0x030f, .shape = MS_FRAMES_DIRECT, .tstate_frame = 72,
+        .frame_code = 0, .frame_previous = 8, .frame_instruction = 56, .frame_owner = 74,
+        .code_filename = 112, .code_name = 128, .code_firstlineno = 68, .code_linetable = 136,
+        .code_instructions = 208, .code_firsttraceable = 192,
+        .ascii_data = 40, .compact_data = 56,
+    },
 };
 
 const struct ms_layout *ms_layout_of(uint32_t hexversion)

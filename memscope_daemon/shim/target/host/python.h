@@ -36,7 +36,7 @@ struct ms_python {
 enum ms_frame_shape {
     MS_FRAMES_OBJECTS = 1, /* 3.9, 3.10: PyFrameObject */
     MS_FRAMES_CFRAME = 2,  /* 3.11, 3.12: tstate->cframe->current_frame */
-    MS_FRAMES_DIRECT = 3,  /* 3.13: tstate->current_frame */
+    MS_FRAMES_DIRECT = 3,  /* 3.13+: tstate->current_frame */
 };
 
 /* Offsets in bytes. Read off the headers of each version; a test compiles those headers and compares. */
@@ -73,6 +73,7 @@ enum {
     MS_BYTES_DATA = 32,      /* PyBytesObject.ob_sval */
     MS_OWNED_BY_THREAD = 0,
     MS_OWNED_BY_GENERATOR = 1,
+    MS_REFERENCE_TAG = 3,    /* 3.14+: bits of a _PyStackRef that are no address; objects lie on 8 and more */
 };
 
 static inline uint64_t ms_word_at(const void *base, uint32_t offset)
