@@ -14,7 +14,7 @@ from memscope_daemon.attach.routes import Route
 from memscope_daemon.attach.target import Facts, Interpreter
 from memscope_daemon.errors import AttachRefused
 
-OLDEST, NEWEST = (3, 9), (3, 13)
+OLDEST, NEWEST = (3, 9), (3, 15)
 HEADROOM_BYTES = 4 << 20
 SECCOMP_FILTER = 2
 
@@ -242,8 +242,8 @@ def _version(f: Facts) -> AttachRefused | None:
     if i.version > NEWEST:
         return refuse(
             "too-new",
-            f"process {f.pid} runs Python {i.version_text}; 3.14 and newer are not supported yet",
-            "use 3.9 to 3.13, or wait for a newer memscope",
+            f"process {f.pid} runs Python {i.version_text}; 3.16 and newer are not known yet",
+            "use 3.9 to 3.15, or a newer memscope",
         )
     return None
 
@@ -269,6 +269,18 @@ def _build(f: Facts) -> AttachRefused | None:
             "run the program under python",
         )
     return None
+
+
+def _layout(f: Facts) -> AttachRefused | None:
+    i = f.interpreter or Interpreter()
+    if not i.strangeness:
+        return None
+    return refuse(
+        "unknown-layout",
+        f"process {f.pid} runs Python {i.version_text}, built otherwise than the release known here:"
+        f" {i.strangeness}",
+        f"use a final release of {i.version[0]}.{i.version[1]}, or report where this one comes from",
+    )
 
 
 def _symbols(f: Facts) -> AttachRefused | None:
@@ -316,7 +328,7 @@ def _memory(f: Facts) -> AttachRefused | None:
 RULES: tuple[Rule, ...] = (
     _no_such_process, _exited, _self, _thread, _state, _traced, _stopped, _other_user, _yama, _unreadable,
     _vfork_child, _seccomp, _not_an_executable, _architecture, _pypy, _musl, _static, _changing, _not_python,
-    _version, _build, _shadow_stack, _symbols, _shim_file, _memory,
+    _version, _build, _layout, _shadow_stack, _symbols, _shim_file, _memory,
 )  # fmt: skip
 
 

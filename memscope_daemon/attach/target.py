@@ -14,7 +14,7 @@ import stat
 import time
 from pathlib import Path
 
-from memscope_daemon.attach import procfs, x86_64
+from memscope_daemon.attach import debug_offsets, procfs, x86_64
 from memscope_daemon.attach.elf import Elf, ElfKind, NotElf, read_kind
 from memscope_daemon.attach.procfs import Mapping, Task
 from memscope_daemon.shim import layout
@@ -27,6 +27,7 @@ _INTERPRETERS = (
     ("PyInterpreterState_Get", "interpreter_current"),
     ("PyInterpreterState_Main", "interpreter_main"),
 )
+_LEVELS = {0xA: "a", 0xB: "b", 0xC: "rc"}
 _MARKS = {"_Py_DecRefShared": "free-threaded", "_Py_NegativeRefcount": "debug"}
 
 
@@ -34,7 +35,8 @@ _MARKS = {"_Py_DecRefShared": "free-threaded", "_Py_NegativeRefcount": "debug"}
 class Interpreter:
     """``hexversion`` 0: not known. ``symbols``: addresses in the target, by the names of the attach page.
     ``missing``: names of the attach page that were not found. ``embedded``: a program that is not python
-    itself carries the interpreter. ``subinterpreter_module``: its module for making more is loaded."""
+    itself carries the interpreter. ``subinterpreter_module``: its module for making more is loaded.
+    ``strangeness``: how its layout differs from that of its version as released, "" = not at all."""
 
     kind: str = "cpython"  # or "pypy"
     hexversion: int = 0
@@ -43,6 +45,7 @@ class Interpreter:
     debug: bool = False
     embedded: bool = False
     subinterpreter_module: bool = False
+    strangeness: str = ""
     symbols: dict[str, int] = dataclasses.field(default_factory=dict)
     missing: tuple[str, ...] = ()
 
@@ -52,10 +55,12 @@ class Interpreter:
 
     @property
     def version_text(self) -> str:
-        """As "3.11.7", or "3.9" where only that much is known."""
+        """As "3.11.7" or "3.15.0b2", or "3.9" where only that much is known."""
         major, minor = self.version
-        micro = self.hexversion >> 8 & 0xFF
-        return f"{major}.{minor}.{micro}" if self.hexversion & 0xFF else f"{major}.{minor}"
+        micro, level, serial = self.hexversion >> 8 & 0xFF, self.hexversion >> 4 & 0xF, self.hexversion & 0xF
+        if not level:
+            return f"{major}.{minor}"
+        return f"{major}.{minor}.{micro}" + (f"{_LEVELS[level]}{serial}" if level in _LEVELS else "")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -271,17 +276,20 @@ def _read_interpreter(pid: int, mapping: Mapping, path: str) -> Interpreter | No
         if "Py_IsInitialized" not in found:
             return None
         version = elf.bytes_at(found["Py_Version"], 4) if "Py_Version" in found else b""
+        table = elf.bytes_at(found.get("_PyRuntime", 0), debug_offsets.TABLE_BYTES)
     symbols = _named(layout.PYTHON_API, found, base)
     symbols |= {ours: found[theirs] + base for theirs, ours in _INTERPRETERS if theirs in found}
     if "_PyRuntime" in found:
         symbols["_PyRuntime"] = found["_PyRuntime"] + base
     named = _VERSION_IN_NAME.search(Path(path).name)
     flags = named.group(3) if named else ""
+    hexversion = int.from_bytes(version, "little") or _hexversion(named)
     return Interpreter(
-        hexversion=int.from_bytes(version, "little") or _hexversion(named),
+        hexversion=hexversion,
         path=path,
         free_threaded="t" in flags or "_Py_DecRefShared" in found,
         debug="d" in flags or "_Py_NegativeRefcount" in found,
+        strangeness=debug_offsets.strangeness(table, hexversion),
         symbols=symbols,
         missing=tuple(name for name in layout.PYTHON_API if name not in symbols),
     )

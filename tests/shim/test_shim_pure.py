@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from memscope_daemon.attach.debug_offsets import FIELDS, KNOWN
 from tests.support.interpreters import Interpreter, every_interpreter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,3 +49,41 @@ def test_the_offsets_are_those_of_the_interpreters_own_headers(
         pytest.skip(f"no headers of {interpreter.name} on this machine")
     flags = ["-w", f"-I{headers}", f"-I{headers.parent}"]
     assert compile_and_run([ROOT / "tests/shim/layout_test.c"], flags, tmp_path / "layout") == "ok\n"
+
+
+#: What the tracer holds an interpreter's own table against, by the names of the shim's layout.
+IN_BOTH = {
+    "tstate_frame": "thread_state.current_frame",
+    "frame_code": "interpreter_frame.executable",
+    "frame_previous": "interpreter_frame.previous",
+    "frame_instruction": "interpreter_frame.instr_ptr",
+    "frame_owner": "interpreter_frame.owner",
+    "code_filename": "code_object.filename",
+    "code_name": "code_object.qualname",
+    "code_firstlineno": "code_object.firstlineno",
+    "code_linetable": "code_object.linetable",
+    "code_instructions": "code_object.co_code_adaptive",
+    "ascii_data": "unicode_object.asciiobject_size",
+}
+PRINT_LAYOUT = """
+#include "host/layout.c"
+#include <stdio.h>
+int main(void) {
+    const struct ms_layout *l = ms_layout_of(%#x);
+    %s
+    puts("end");
+}
+"""
+
+
+@pytest.mark.parametrize("version", sorted(FIELDS), ids=str)
+def test_what_is_refused_from_outside_is_what_the_shim_takes_for_granted(
+    version: tuple[int, int], tmp_path: Path
+) -> None:
+    source = tmp_path / "print.c"
+    prints = " ".join(f'printf("{name} %d\\n", l->{name});' for name in IN_BOTH)
+    source.write_text(PRINT_LAYOUT % (version[0] << 24 | version[1] << 16, prints))
+    lines = compile_and_run([source], ["-w"], tmp_path / "print").splitlines()[:-1]
+    assert {name: int(value) for name, value in map(str.split, lines)} == {
+        ours: KNOWN[theirs] for ours, theirs in IN_BOTH.items()
+    }

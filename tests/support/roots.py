@@ -1,8 +1,8 @@
 """Roots with interpreters that this system does not have: ``scripts/roots`` makes them.
 
 A target is started in one through ``chroot`` within a mount namespace of its own, so that /proc, /tmp and the
-folders it is shown are gone with it. ``isolated`` targets are as in a container: PID, network, IPC and host names of
-their own too.
+folders it is shown are gone with it. ``isolated`` targets are as in a container: PID, network, IPC and host
+names of their own too.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def entering(
 
 
 def pid_inside(process: subprocess.Popen[bytes], isolated: bool) -> int:
-    """The target's number, as the host counts; the process that was started only waits for an isolated one."""
+    """The target's number, as the host counts. Of an isolated one that has answered already: what was started
+    only waits for it."""
     if not isolated:
         return process.pid
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return int(children[0])
+    return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])

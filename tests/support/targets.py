@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.support import roots
 from tests.support.interpreters import Interpreter
 from tests.support.waiting import DEADLINE_S, until
 
@@ -31,7 +32,7 @@ class Target:
     """A program of ours that runs. ``closed``: its standard streams are closed before it starts."""
 
     def __init__(self, interpreter: Interpreter, program: str, *arguments: str, closed: bool = False) -> None:
-        self.program = program
+        self.program, self._interpreter = program, interpreter
         self._replies = b""
         with tempfile.TemporaryFile() as pulse, contextlib.ExitStack() as passed:
             os.ftruncate(pulse.fileno(), mmap.PAGESIZE)
@@ -50,7 +51,7 @@ class Target:
 
     @property
     def pid(self) -> int:
-        return self.process.pid
+        return roots.pid_inside(self.process, self._interpreter.isolated)
 
     @property
     def beats(self) -> int:
@@ -125,7 +126,8 @@ def _start(
     arguments: tuple[str, ...],
     closed: bool,
 ) -> subprocess.Popen[bytes]:
-    command = [str(interpreter.path), str(PROGRAMS / f"{program}.py"), *map(str, descriptors), *arguments]
+    script = str(PROGRAMS / f"{program}.py")
+    command = interpreter.command(script, *map(str, descriptors), *arguments, shows=[PROGRAMS])
     if closed:  # by a shell: between fork and exec of a process with threads, less is safer
         command = ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command]
     environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import roots
 from tests.support.injecting import build_stub
 from tests.support.interpreters import Interpreter
 
@@ -18,15 +20,15 @@ class Running:
     """A target that can tell whether it went right."""
 
     def __init__(self, interpreter: Interpreter, name: str) -> None:
-        command = [str(interpreter.path), str(PROGRAM), name]
+        command = interpreter.command(str(PROGRAM), name, shows=[PROGRAM.parent])
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.pid = self.process.pid
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == b"ready\n"
+        self.pid = roots.pid_inside(self.process, interpreter.isolated)
 
     def ended_right(self) -> bool:
         """Ends it and asks it."""
-        self.process.send_signal(signal.SIGUSR1)
+        os.kill(self.pid, signal.SIGUSR1)
         return self.process.communicate(timeout=30)[0] == b"right\n"
 
 

@@ -61,10 +61,11 @@ REFUSALS = {
     "not-python": changed(interpreter=None),
     "unknown-version": python(hexversion=0),
     "too-old": python(hexversion=0x03080000),
-    "too-new": python(hexversion=0x030E00F0),
+    "too-new": python(hexversion=0x031000F0),
     "free-threaded": python(hexversion=0x030D00F0, free_threaded=True),
     "debug-build": python(debug=True),
     "embedded": python(embedded=True),
+    "unknown-layout": python(hexversion=0x030F00B2, strangeness="interpreter_frame.owner is 70, not 74"),
     "shadow-stack": changed(shadow_stack=True),
     "symbols": python(missing=("Py_AddPendingCall",)),
     "shim-unreadable": changed(shim_readable=False),
@@ -80,6 +81,11 @@ def test_each_reason_has_its_code_and_a_next_step(code: str) -> None:
     assert caught.value.message
     assert caught.value.next_step
     assert caught.value.exit_code == ExitCode.REFUSED
+
+
+def test_a_beta_that_is_built_otherwise_is_refused_by_its_name() -> None:
+    with pytest.raises(AttachRefused, match=r"Python 3\.15\.0b2, .*interpreter_frame\.owner is 70, not 74"):
+        plan.check(REFUSALS["unknown-layout"])
 
 
 def test_every_rule_has_a_recorded_case() -> None:
