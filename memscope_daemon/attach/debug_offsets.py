@@ -1,4 +1,4 @@
-"""The table in which CPython 3.14 and 3.15 say where the fields lie that the shim reads (``_Py_DebugOffsets``).
+"""The table in which CPython 3.14 and 3.15 say where the fields lie that the shim reads (_Py_DebugOffsets).
 
 It stands at the beginning of ``_PyRuntime``, in the file already, so nobody has to look into the process. The
 shim has the offsets of each minor version built in (``shim/target/host/layout.c``); an alpha, a beta or a
@@ -9,7 +9,7 @@ known (Include/internal/pycore_debug_offsets.h of the CPython sources).
 
 from __future__ import annotations
 
-import itertools
+import functools
 import struct
 
 TABLE_BYTES = 1024  # more than any so far has
@@ -40,13 +40,17 @@ llist_node next prev
 debugger_support eval_breaker remote_debugger_support remote_debugging_enabled debugger_pending_call
   debugger_script_path debugger_script_path_size
 """
-_3_15 = (
-    _3_14.replace("current_frame thread_id", "current_frame base_frame last_profiled_frame last_profiled_frame_seq thread_id")
-    .replace("chunk status", "chunk status holds_gil gil_requested current_exception exc_state\nerr_stackitem exc_value")
-    .replace("tp_flags", "tp_flags tp_basicsize tp_dictoffset\nheap_type_object size ht_cached_keys")
-    .replace("asciiobject_size", "asciiobject_size compactunicodeobject_size")
-    .replace("gc size collecting", "gc size collecting frame generation_stats_size generation_stats")
-)  # fmt: skip
+#: What came in between: after which words, and what.
+_SINCE_3_14 = {
+    "interp current_frame": " base_frame last_profiled_frame last_profiled_frame_seq",
+    "datastack_chunk status": (
+        " holds_gil gil_requested current_exception exc_state\nerr_stackitem exc_value"
+    ),
+    "tp_repr tp_flags": " tp_basicsize tp_dictoffset\nheap_type_object size ht_cached_keys",
+    "length asciiobject_size": " compactunicodeobject_size",
+    "gc size collecting": " frame generation_stats_size generation_stats",
+}
+_3_15 = functools.reduce(lambda text, more: text.replace(more[0], "".join(more)), _SINCE_3_14.items(), _3_14)
 
 #: What the shim takes for granted, the same in 3.14 and 3.15. The sizes tell of fields that have no entry.
 KNOWN = {
@@ -97,7 +101,7 @@ def strangeness(table: bytes, hexversion: int) -> str:
         return f"its table of offsets is that of version {version:#010x}"
     if free_threaded:
         return "its table of offsets is that of a free-threaded build"
-    found = dict(itertools.zip_longest(names, values))
+    found = dict(zip(names, values, strict=True))
     differing = [
         f"{name} is {found[name]}, not {value}" for name, value in KNOWN.items() if found[name] != value
     ]

@@ -115,6 +115,10 @@ class Elf:
         end = self._data.find(b"\0", at, at + 256)
         return self._data[at:end].decode(errors="replace")
 
+    def equals(self, content: bytes) -> bool:
+        """Whether the file is this, byte for byte."""
+        return self._data[:] == content
+
     @property
     def is_static(self) -> bool:
         """Nothing is loaded into it: no dynamic linker is asked for, and it is not a library."""

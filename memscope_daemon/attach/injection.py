@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from memscope_daemon.attach import region, waits
+from memscope_daemon.attach import handover, region, waits
 from memscope_daemon.attach.plan import Plan
 from memscope_daemon.attach.stop import StopReport
 from memscope_daemon.attach.target import Facts, Interpreter
@@ -67,6 +67,11 @@ _FAILED = {
         "subinterpreters",
         "a subinterpreter took the call",
         "try again when only the main interpreter runs",
+    ),
+    layout.Outcome.IMAGE: (
+        "no-image",
+        "no file could be made there for the shim",
+        "raise its limits of open files and of file size (RLIMIT_NOFILE, RLIMIT_FSIZE)",
     ),
     layout.Outcome.ALREADY: (
         "already-tracked",
@@ -168,7 +173,9 @@ def build_job(
         "go_timeout_ms": GO_TIMEOUT_MS,
         "memfd_name": "memscope",
         "entry_name": layout.ENTRY_NAME,
-        "shim_path": facts.shim_path,
+        "shim_path": handover.image_path(shim) if plan.hands_over else facts.shim_path,
+        "image": str(shim) if plan.hands_over else "",
+        "entry_address": plan.entry_address,
         "code": loader.code.hex(),
         "clone_entry": loader.clone_entry,
         "pthread_entry": loader.pthread_entry,

@@ -21,10 +21,16 @@ SECCOMP_FILTER = 2
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """``routes``: those that are right for this process; which one is taken is seen at the moment."""
+    """``routes``: those that are right for this process; which one is taken is seen at the moment.
+
+    The shim is called at ``entry_address`` where it is mapped already; else it is handed over as an image
+    (``hands_over``), or loaded by its path.
+    """
 
     pid: int
     routes: frozenset[Route]
+    entry_address: int = 0
+    hands_over: bool = False
 
 
 def refuse(code: str, reason: str, next_step: str) -> AttachRefused:
@@ -306,12 +312,23 @@ def _shadow_stack(f: Facts) -> AttachRefused | None:
 
 
 def _shim_file(f: Facts) -> AttachRefused | None:
-    if f.shim_readable:
+    if f.shim_readable or f.sees_itself or _entry(f):
         return None
     return refuse(
         "shim-unreadable",
-        f"process {f.pid} (user {f.uids[1]}) cannot read {f.shim_path}, or sees another file there",
-        "install memscope where that user, in that container, can read it under the same path",
+        f"process {f.pid} (user {f.uids[1]}) cannot read {f.shim_path}, or sees another file there,"
+        " and has no /proc in its root through which it could be handed over",
+        "mount /proc in its root, or install memscope where it can read it under the same path",
+    )
+
+
+def _clock(f: Facts) -> AttachRefused | None:
+    if not f.clock_is_shifted:
+        return None
+    return refuse(
+        "time-namespace",
+        f"process {f.pid} runs in a time namespace whose clocks differ from ours",
+        "run memscope in that time namespace: nsenter --time",
     )
 
 
@@ -328,7 +345,7 @@ def _memory(f: Facts) -> AttachRefused | None:
 RULES: tuple[Rule, ...] = (
     _no_such_process, _exited, _self, _thread, _state, _traced, _stopped, _other_user, _yama, _unreadable,
     _vfork_child, _seccomp, _not_an_executable, _architecture, _pypy, _musl, _static, _changing, _not_python,
-    _version, _build, _layout, _shadow_stack, _symbols, _shim_file, _memory,
+    _version, _build, _layout, _shadow_stack, _symbols, _clock, _shim_file, _memory,
 )  # fmt: skip
 
 
@@ -340,7 +357,18 @@ def check(facts: Facts) -> Plan:
     for rule in RULES:
         if refusal := rule(facts):
             raise refusal
-    return Plan(facts.pid, _routes(facts))
+    entry = _entry(facts)
+    return Plan(facts.pid, _routes(facts), entry, hands_over=not entry and _hands_over(facts))
+
+
+def _entry(facts: Facts) -> int:
+    """Of the very shim that would be loaded, where it is in there already; 0 = it is not."""
+    return next((each.entry for each in facts.mapped_shims if each.is_same), 0)
+
+
+def _hands_over(facts: Facts) -> bool:
+    """Also beside an older build: the C library would take that one's path for the same library."""
+    return facts.sees_itself and (not facts.shim_readable or bool(facts.mapped_shims))
 
 
 def _routes(facts: Facts) -> frozenset[Route]:

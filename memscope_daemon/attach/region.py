@@ -7,7 +7,8 @@
     0x03000  static TLS  of route K's bare thread, all zero
     0x13000  block       its thread block
     0x17000  stack       of the bare thread (K), or of the call to pthread_create (P)
-    0x37000  end
+    0x37000  image       the shim's file, for a target that cannot see it; else never touched
+    0x77000  end
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ CODE_BYTES = 0x2000
 PAGE_AT = 0x2000
 BLOCK_AT = 0x3000 + x86_64.STATIC_TLS_BYTES
 STACK_AT = BLOCK_AT + x86_64.THREAD_BLOCK_BYTES
-REGION_BYTES = STACK_AT + 0x20000
+IMAGE_AT = STACK_AT + 0x20000
+IMAGE_BYTES_MAX = 0x40000
+REGION_BYTES = IMAGE_AT + IMAGE_BYTES_MAX
 LOADER_SECTION = "memscope_loader"
 CLONE_ENTRY, PTHREAD_ENTRY, PARK = "ms_loader_clone_child", "ms_loader_pthread_main", "ms_loader_park"
 
@@ -65,7 +68,7 @@ class Region:
     def __init__(self, pid: int, address: int) -> None:
         self.pid, self.address = pid, address
         self.page_address = address + PAGE_AT
-        self.top = address + REGION_BYTES - 64
+        self.top = address + IMAGE_AT - 64
 
     def __contains__(self, address: int) -> bool:
         return self.address <= address < self.address + REGION_BYTES
@@ -96,6 +99,17 @@ class Region:
 
     def fill(self, page: Attach) -> None:
         ptrace.write_memory(self.pid, self.page_address, bytes(page))
+
+    def fill_image(self, shim: str, page: Attach) -> None:
+        """The shim's file, and on ``page`` where it lies. Before :meth:`fill`.
+
+        :raises OSError: it cannot be read, or is larger than its room.
+        """
+        image = Path(shim).read_bytes()
+        if len(image) > IMAGE_BYTES_MAX:
+            raise OSError(0, "the shim is larger than its room")
+        ptrace.write_memory(self.pid, self.address + IMAGE_AT, image)
+        page.image_address, page.image_bytes = self.address + IMAGE_AT, len(image)
 
     def fill_thread_block(self, main: int) -> None:
         """:raises OSError: main's own block cannot be read, or its vector is larger than our room."""
@@ -141,5 +155,7 @@ def build_page(job: dict[str, Any], shared_address: int) -> Attach:
         setattr(page.libc, name, job["libc"].get(name, 0))
     page.memfd_name, page.entry_name = job["memfd_name"].encode(), job["entry_name"].encode()
     page.shim_path = os.fsencode(job["shim_path"])
+    page.image_digits, page.image_name = len(page.shim_path), b"memscope_shim.so"
+    page.entry_address = job["entry_address"]
     page.debug_offsets = job["python"].get("_PyRuntime", 0) if job["hexversion"] >> 16 >= 0x030D else 0
     return page

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from memscope_daemon import clock
 from memscope_daemon.attach import procfs, target
+from memscope_daemon.attach.handover import MappedShim
 from memscope_daemon.attach.host import SHIM_PATH
 from memscope_daemon.attach.injection import Injection, InjectionResult, TracerProcess, build_job
 from memscope_daemon.attach.plan import Plan, check, refuse
@@ -237,18 +238,27 @@ def leave(pid: int, progress: Progress = _silent) -> LeaveResult:
     facts, plan = _look(pid, SHIM_PATH, leaving=True)
     if not facts.mapped_shims:
         raise refuse("no-shim", f"memscope is not in process {pid}", "there is nothing to take out")
-    tracer = TracerProcess()
-    try:
-        facts = dataclasses.replace(facts, shim_path=facts.mapped_shims[0])
-        job = build_job(facts, plan, layout.Operation.LEAVE, SHIM_PATH, 0)
-        result = Injection(tracer, job, _no_descriptor, progress).run()
-    finally:
-        tracer.close()
+    for mapped in facts.mapped_shims:
+        result = _leave_one(facts, plan, mapped, progress)
+        if result.outcome is not layout.Outcome.NOTHING_TO_DO:
+            break
     return LeaveResult(
         had_hooks=result.outcome is not layout.Outcome.NOTHING_TO_DO,
         left_in_chain=result.outcome is layout.Outcome.LEFT_IN_CHAIN,
         figures=_figures(result, began),
     )
+
+
+def _leave_one(facts: Facts, plan: Plan, mapped: MappedShim, progress: Progress) -> InjectionResult:
+    """Several builds may be in a process; each answers for its own hooks."""
+    tracer = TracerProcess()
+    try:
+        facts = dataclasses.replace(facts, shim_path=mapped.path)
+        plan = dataclasses.replace(plan, entry_address=mapped.entry, hands_over=False)
+        job = build_job(facts, plan, layout.Operation.LEAVE, SHIM_PATH, 0)
+        return Injection(tracer, job, _no_descriptor, progress).run()
+    finally:
+        tracer.close()
 
 
 def _no_descriptor(_: int) -> None:

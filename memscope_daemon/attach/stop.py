@@ -162,11 +162,14 @@ class StoppedThread:
 
     def _find_stack(self) -> Mapping:
         """The mapping it stands on, if that is surely the thread's own stack: for main the kernel says so;
-        others have their thread block at its upper end."""
+        others have their thread block at its upper end. What lies above that is somebody else's: glibc 2.42
+        no longer maps its guard pages apart, so that neighbouring stacks are one mapping, with holes in it."""
         sp, block = self._original.rsp, self._original.fs_base
         mapping = self._mapping_of(sp)
         own = mapping.path == "[stack]" if self.tid == self.pid else sp < block < mapping.end
-        return mapping if own and sp in mapping and mapping.writable else _NOWHERE
+        if not own or sp not in mapping or not mapping.writable:
+            return _NOWHERE
+        return mapping if self.tid == self.pid else dataclasses.replace(mapping, end=block)
 
     def _mapping_of(self, address: int) -> Mapping:
         """The last one that begins at or below it."""

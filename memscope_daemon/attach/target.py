@@ -10,12 +10,12 @@ import ctypes
 import dataclasses
 import os
 import re
-import stat
 import time
 from pathlib import Path
 
-from memscope_daemon.attach import debug_offsets, procfs, x86_64
+from memscope_daemon.attach import debug_offsets, handover, procfs, x86_64
 from memscope_daemon.attach.elf import Elf, ElfKind, NotElf, read_kind
+from memscope_daemon.attach.handover import MappedShim, Reader
 from memscope_daemon.attach.procfs import Mapping, Task
 from memscope_daemon.shim import layout
 
@@ -87,20 +87,23 @@ class Rights:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything ``plan`` wants to know of a process, as of one moment. None = could not be found out."""
+    """Everything ``plan`` wants to know of a process, as of one moment. None = could not be found out.
+
+    ``numbers``: its pid in each PID namespace it is in, ours first.
+    """
 
     pid: int
     exists: bool = True
     exited_meanwhile: bool = False
     thread_group: int = 0
     start_time_ticks: int = 0
+    numbers: tuple[int, ...] = ()
     state: str = "S"
     tracer_pid: int = 0
     seccomp_mode: int = 0
     uids: tuple[int, ...] = (0, 0, 0, 0)
     gid: int = 0
     groups: tuple[int, ...] = ()
-    namespace_depth: int = 1
     shadow_stack: bool = False
     readable: bool = True
     executable: str = ""
@@ -117,7 +120,9 @@ class Facts:
     tasks: tuple[Task, ...] = ()
     shim_path: str = ""
     shim_readable: bool | None = True
-    mapped_shims: tuple[str, ...] = ()
+    mapped_shims: tuple[MappedShim, ...] = ()
+    sees_itself: bool = True
+    clock_is_shifted: bool = False
     memory_headroom_bytes: int | None = None
 
 
@@ -143,7 +148,7 @@ def _collect(pid: int, shim: Path) -> Facts:
         uids=tuple(int(word) for word in fields["Uid"].split()),
         gid=int(fields["Gid"].split()[1]),
         groups=tuple(int(word) for word in fields.get("Groups", "").split()),
-        namespace_depth=len(fields.get("NSpid", "1").split()),
+        numbers=tuple(int(word) for word in fields.get("NSpid", str(pid)).split()),
         shadow_stack="shstk" in fields.get("x86_Thread_features", ""),
         rights=_rights(pid),
         is_self=pid == os.getpid(),
@@ -184,12 +189,20 @@ def _with_memory(facts: Facts, shim: Path) -> Facts:
         interpreter=_interpreter(pid, maps, executable),
         libc=_libc(pid, maps),
         tasks=procfs.tasks(pid),
-        shim_readable=shim_readable(facts, shim),
-        mapped_shims=mapped_shims(maps),
+        shim_readable=handover.shim_readable(_reader(facts), shim),
+        mapped_shims=handover.mapped_shims(pid, maps, shim),
+        sees_itself=handover.sees_itself(pid, facts.numbers),
+        clock_is_shifted=handover.clock_is_shifted(pid),
         memory_headroom_bytes=_headroom(pid),
     )
     changed = os.readlink(f"/proc/{pid}/exe") != executable  # noqa: PTH115
     return dataclasses.replace(facts, changed_program=changed)
+
+
+def _reader(facts: Facts) -> Reader:
+    """By the ids that the kernel asks for when a file is opened."""
+    uid = facts.uids[3] if len(facts.uids) > 3 else facts.uids[0]
+    return Reader(facts.pid, uid, frozenset({facts.gid, *facts.groups}))
 
 
 def _kind(path: str) -> ElfKind | None:
@@ -374,37 +387,6 @@ def _shares_memory(pid: int) -> bool | None:
         return None
     result = ctypes.CDLL(None).syscall(_SYS_KCMP, pid, parent, _KCMP_VM, 0, 0)
     return None if result < 0 else result == 0
-
-
-def mapped_shims(maps: tuple[Mapping, ...]) -> tuple[str, ...]:
-    """Files of ours that are mapped there, as the target names them."""
-    return tuple(sorted({m.path for m in maps if Path(m.path).name.startswith("memscope_shim")}))
-
-
-def shim_readable(facts: Facts, shim: Path) -> bool | None:
-    """Whether the target can open the shim under the very path we hand it, and finds the same file."""
-    root = f"/proc/{facts.pid}/root"
-    try:
-        seen, ours = os.stat(f"{root}{shim}"), shim.stat()  # noqa: PTH116
-        if seen.st_size != ours.st_size or Path(f"{root}{shim}").read_bytes() != shim.read_bytes():
-            return False
-        way = [os.stat(f"{root}{parent}") for parent in shim.parents]  # noqa: PTH116
-    except PermissionError:
-        return None
-    except OSError:
-        return False
-    return all(_allowed(facts, entry, stat.S_IXOTH) for entry in way) and _allowed(facts, seen, stat.S_IROTH)
-
-
-def _allowed(facts: Facts, entry: os.stat_result, other_bit: int) -> bool:
-    uid = facts.uids[3] if len(facts.uids) > 3 else facts.uids[0]
-    if uid == 0:
-        return True
-    if entry.st_uid == uid:
-        return bool(entry.st_mode & other_bit << 6)
-    if entry.st_gid == facts.gid or entry.st_gid in facts.groups:
-        return bool(entry.st_mode & other_bit << 3)
-    return bool(entry.st_mode & other_bit)
 
 
 def _headroom(pid: int) -> int | None:

@@ -99,7 +99,10 @@ class Tracer:
 
     def _inject(self) -> Any:
         region = self._region = self._map()
-        region.fill(build_page(self._job, self._shared_address))
+        page = build_page(self._job, self._shared_address)
+        if self._job["image"]:
+            region.fill_image(self._job["image"], page)
+        region.fill(page)
         region.fill_clone_stack(self._job["clone_entry"])
         try:
             self._send_off(region)

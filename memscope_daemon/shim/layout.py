@@ -105,6 +105,7 @@ class Outcome(enum.IntEnum):
     ALREADY = -10
     NO_API = -11
     INTERPRETER = -12
+    IMAGE = -13
 
 
 #: Causes of loss, in the order of their counters.
@@ -344,4 +345,11 @@ class Attach(ctypes.Structure):
         ("shim_path", ctypes.c_char * 1024),
         ("error", ctypes.c_char * 512),
         ("debug_offsets", _u64),
+        ("entry_address", _u64),
+        ("image_address", _u64),
+        ("image_bytes", _u64),
+        ("library", _u64),
+        ("image_digits", _u32),
+        ("reserved", _u32),
+        ("image_name", ctypes.c_char * 32),
     )

@@ -88,6 +88,6 @@ def inject(
 def leftovers(pid: int) -> list[str]:
     """Mappings that an injection makes and must take out again."""
     lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
-    ours = [line for line in lines if "memfd:memscope" in line]
+    ours = [line for line in lines if "memfd:memscope" in line and "memfd:memscope_shim" not in line]
     code = [line for line in lines if "r-xp 00000000 00:00 0" in line and "[" not in line]
     return ours + code

@@ -13,7 +13,7 @@ from memscope_daemon.errors import AttachRefused
 from memscope_daemon.shim.layout import Operation, Outcome
 from tests.integration.attach.conftest import Running
 from tests.support.injecting import inject, leftovers
-from tests.support.interpreters import Interpreter, supported_interpreters
+from tests.support.interpreters import Interpreter, every_interpreter, supported_interpreters
 from tests.support.waiting import until
 
 Start = Callable[[Interpreter, str], Running]
@@ -23,12 +23,10 @@ PROGRAMS = (
     "wait_accept", "wait_child", "idle_asyncio", "fifty_threads", "main_blocked",
 )  # fmt: skip
 TIMES, TIMES_SLOW = 2, 20
-every_interpreter = pytest.mark.parametrize(
-    "interpreter", supported_interpreters(), ids=lambda each: each.name
-)
+in_each = pytest.mark.parametrize("interpreter", every_interpreter(), ids=lambda each: each.name)
 
 
-@every_interpreter
+@in_each
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_call_runs_and_the_target_goes_on_right(
     interpreter: Interpreter, program: str, running: Start, stub: Path, slow: bool
@@ -42,7 +40,7 @@ def test_the_call_runs_and_the_target_goes_on_right(
     assert target.ended_right()
 
 
-@every_interpreter
+@in_each
 @pytest.mark.parametrize("program", ("busy", "wait_lock"))
 def test_leaving_finds_the_shim_that_is_mapped(
     interpreter: Interpreter, program: str, running: Start, stub: Path

@@ -1,4 +1,4 @@
-"""An interpreter's own table of offsets, against what is known of its version: made tables, and those found."""
+"""An interpreter's own table of offsets, against what is known of its version: made tables and found ones."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def test_an_alpha_whose_table_lacks_a_field_is_strange(version: tuple[int, int])
 @versions
 def test_no_table_a_cut_one_or_that_of_another_build_is_strange(version: tuple[int, int]) -> None:
     whole, release = table(version), RELEASED[version]
-    assert strangeness(b"", release) == strangeness(whole[:-8], release) == "it has no table of its own offsets"
+    for cut in (b"", whole[:-8], b"y" + whole[1:]):
+        assert strangeness(cut, release) == "it has no table of its own offsets"
     assert "0x030e08f1" in strangeness(table(version, 0x030E08F1), release)
     free_threaded = whole[:16] + struct.pack("<Q", 1) + whole[24:]
     assert "free-threaded" in strangeness(free_threaded, release)

@@ -68,7 +68,8 @@ REFUSALS = {
     "unknown-layout": python(hexversion=0x030F00B2, strangeness="interpreter_frame.owner is 70, not 74"),
     "shadow-stack": changed(shadow_stack=True),
     "symbols": python(missing=("Py_AddPendingCall",)),
-    "shim-unreadable": changed(shim_readable=False),
+    "shim-unreadable": changed(shim_readable=False, sees_itself=False),
+    "time-namespace": changed(clock_is_shifted=True),
     "no-headroom": changed(memory_headroom_bytes=1009),
 }
 

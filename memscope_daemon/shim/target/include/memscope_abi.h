@@ -361,6 +361,7 @@ enum ms_outcome {
     MS_ENTER_ALREADY = -10,     /* another session is active in this process */
     MS_ENTER_NO_API = -11,
     MS_FAIL_INTERPRETER = -12,  /* the call came to a subinterpreter: it did nothing */
+    MS_FAIL_IMAGE = -13,        /* no file could be made of the image */
 };
 
 #define MS_ATTACH_BYTES 4096u
@@ -393,6 +394,13 @@ struct ms_attach {
     char shim_path[1024];        /* as the target sees it */
     char error[512];             /* text for a human, NUL-terminated */
     uint64_t debug_offsets;      /* address of _PyRuntime's _Py_DebugOffsets, 0 = not known */
+    uint64_t entry_address;      /* of a shim that is mapped already; 0: load it */
+    uint64_t image_address;      /* the shim's file, in our region, where the target cannot see it itself; else 0 */
+    uint64_t image_bytes;
+    uint64_t library;            /* what dlopen returned for an image, set by the loader */
+    uint32_t image_digits;       /* shim_path ends here in the number of the descriptor, set by the loader */
+    uint32_t reserved;
+    char image_name[32];         /* of the memfd */
 };
 _Static_assert(offsetof(struct ms_attach, parked) == 96, "ms_loader_park, layout.py");
 _Static_assert(offsetof(struct ms_attach, park_result) == 100, "ms_loader_park, layout.py");

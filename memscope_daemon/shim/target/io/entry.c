@@ -5,6 +5,7 @@
 #include "io/clock.h"
 #include "io/memory.h"
 
+#include <link.h>
 #include <string.h>
 
 int memscope_shim_enter_1(struct ms_attach *attach);
@@ -87,10 +88,20 @@ static int leave(void)
     return session ? MS_OK : MS_ENTER_NOTHING_TO_DO;
 }
 
+/* Loaded through a descriptor that is closed at once: whoever goes through the list of libraries and opens
+ * each by its name must not come upon whatever has that number next. */
+static void name_library(const struct ms_attach *attach)
+{
+    static char name[] = "/memfd:memscope_shim.so (deleted)";
+    if (attach->library)
+        ((struct link_map *)attach->library)->l_name = name;
+}
+
 __attribute__((visibility("default"))) int memscope_shim_enter_1(struct ms_attach *attach)
 {
     if (attach->magic != MS_ATTACH_MAGIC || attach->abi_version != MS_ABI_VERSION)
         return MS_ENTER_BAD_VERSION;
+    name_library(attach);
     if (attach->operation == MS_OP_ENTER)
         return enter(attach);
     if (attach->operation == MS_OP_LEAVE)

@@ -25,6 +25,7 @@
 
 #include <linux/memfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -169,14 +170,85 @@ copy_error(struct ms_attach *page)
     }
 }
 
-/* Runs with the GIL held, in the main interpreter. */
-MS_LOADER_INLINE int32_t
-load_and_enter(struct ms_attach *page)
+MS_LOADER_INLINE void
+put_number(volatile char *to, long number)
+{
+    long unit = 1;
+    while (number / unit >= 10) {
+        unit *= 10;
+    }
+    for (; unit > 0; unit /= 10) {
+        *to++ = (char)('0' + number / unit % 10);
+    }
+    *to = 0;
+}
+
+/* A write beyond the limit would not only fail: it would send SIGXFSZ, which kills. */
+MS_LOADER_INLINE int
+write_image(struct ms_attach *page, long fd)
+{
+    struct rlimit limit;
+    if (syscall6(SYS_getrlimit, RLIMIT_FSIZE, (long)&limit, 0, 0, 0, 0) != 0 || limit.rlim_cur < page->image_bytes) {
+        return 0;
+    }
+    for (uint64_t done = 0; done < page->image_bytes;) {
+        long from = (long)(page->image_address + done);
+        long more = syscall6(SYS_write, fd, from, (long)(page->image_bytes - done), 0, 0, 0);
+        if (more <= 0) {
+            return 0;
+        }
+        done += (uint64_t)more;
+    }
+    return 1;
+}
+
+/* Where the target cannot see the shim's file, it gets one of its own for as long as dlopen takes: in memory,
+ * opened by its descriptor's name. The outside has made the rest of that name one which nobody else uses: the
+ * C library takes a library for loaded when it knows the name. */
+MS_LOADER static void *
+open_image(struct ms_attach *page)
+{
+    struct stat made;
+    void *library = 0;
+    long fd = syscall6(SYS_memfd_create, (long)page->image_name, MFD_CLOEXEC, 0, 0, 0, 0);
+    if (fd < 0 || syscall6(SYS_fstat, fd, (long)&made, 0, 0, 0, 0) != 0) {
+        return 0;
+    }
+    if (write_image(page, fd)) {
+        put_number(page->shim_path + page->image_digits, fd);
+        library = ((void *(*)(const char *, int))page->libc.dlopen)(page->shim_path, RTLD_NOW_FLAG);
+        page->library = (uint64_t)library;
+        if (library == 0) {
+            copy_error(page);
+        }
+    }
+    close_if_ours(fd, &made);
+    return library;
+}
+
+MS_LOADER_INLINE void *
+open_library(struct ms_attach *page)
 {
     int mode = page->operation == MS_OP_LEAVE ? RTLD_NOW_FLAG | RTLD_NOLOAD_FLAG : RTLD_NOW_FLAG;
     void *library = ((void *(*)(const char *, int))page->libc.dlopen)(page->shim_path, mode);
     if (library == 0) {
         copy_error(page);
+    }
+    return library;
+}
+
+/* Runs with the GIL held, in the main interpreter. */
+MS_LOADER_INLINE int32_t
+load_and_enter(struct ms_attach *page)
+{
+    if (page->entry_address != 0) {
+        return ((entry_fn)page->entry_address)(page);
+    }
+    void *library = page->image_address != 0 ? open_image(page) : open_library(page);
+    if (library == 0) {
+        if (page->image_address != 0 && page->error[0] == 0) {
+            return MS_FAIL_IMAGE;
+        }
         return page->operation == MS_OP_LEAVE ? MS_ENTER_NOTHING_TO_DO : MS_FAIL_DLOPEN;
     }
     entry_fn entry = (entry_fn)((void *(*)(void *, const char *))page->libc.dlsym)(library, page->entry_name);
