@@ -158,6 +158,7 @@ def build_job(
     """What the tracer must know. ``shared_bytes`` 0 for LEAVE."""
     interpreter = facts.interpreter or Interpreter()
     loader = region.read_loader(shim)
+    hands_over = plan.hands_over and operation is layout.Operation.ENTER
     return {
         "pid": facts.pid,
         "start_time_ticks": facts.start_time_ticks,
@@ -173,8 +174,8 @@ def build_job(
         "go_timeout_ms": GO_TIMEOUT_MS,
         "memfd_name": "memscope",
         "entry_name": layout.ENTRY_NAME,
-        "shim_path": handover.image_path(shim) if plan.hands_over else facts.shim_path,
-        "image": str(shim) if plan.hands_over else "",
+        "shim_path": handover.image_path(shim) if hands_over else facts.shim_path,
+        "image": str(shim) if hands_over else "",
         "entry_address": plan.entry_address,
         "code": loader.code.hex(),
         "clone_entry": loader.clone_entry,

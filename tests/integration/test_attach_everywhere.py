@@ -10,7 +10,7 @@ import pytest
 
 from memscope_client import Sampling
 from tests.support.daemon import Serving
-from tests.support.interpreters import Interpreter, supported_interpreters
+from tests.support.interpreters import Interpreter, every_interpreter, isolated_interpreters
 from tests.support.outside import ProcessState, difference, image_words, process_state, shim_mappings
 from tests.support.targets import Target
 from tests.support.waiting import until
@@ -19,6 +19,8 @@ PROGRAMS = (
     "busy", "storm", "sleep", "wait_select", "wait_poll", "wait_epoll", "wait_lock", "wait_condition",
     "wait_read", "wait_accept", "wait_child", "wait_asyncio", "fifty_threads", "main_blocked",
 )  # fmt: skip
+#: As in a container: one program a route, one of many threads, one that waits for a child.
+ISOLATED_PROGRAMS = ("busy", "storm", "wait_epoll", "wait_read", "wait_child", "wait_asyncio", "fifty_threads")
 CLOSED_PROGRAMS = ("busy", "wait_read", "wait_child")
 HOOKED_WORDS = 12  # malloc, calloc, realloc, free of three domains
 ROUNDS, ROUNDS_SLOW = 2, 10
@@ -72,7 +74,7 @@ def run(daemon: Serving, target: Target, rounds: int) -> None:
     target.end()
 
 
-@pytest.fixture(params=supported_interpreters(), ids=lambda found: found.name)
+@pytest.fixture(params=every_interpreter(), ids=lambda found: found.name)
 def interpreter(request: pytest.FixtureRequest) -> Interpreter:
     found: Interpreter = request.param
     return found
@@ -93,4 +95,13 @@ def test_a_target_without_standard_streams_is_left_as_it_was(
     with Target(interpreter, program, closed=True) as target:
         assert not {0, 1, 2} & {number for number, link in process_state(target.pid).descriptors.items() if
                                 link == "/dev/null" or link.startswith("/dev/pts")}  # fmt: skip
+        run(daemon, target, ROUNDS_SLOW if slow else ROUNDS)
+
+
+@pytest.mark.parametrize("interpreter", isolated_interpreters(), ids=lambda found: found.name)
+@pytest.mark.parametrize("program", ISOLATED_PROGRAMS)
+def test_a_target_in_namespaces_of_its_own_is_left_as_it_was(
+    daemon: Serving, interpreter: Interpreter, program: str, slow: bool
+) -> None:
+    with Target(interpreter, program) as target:
         run(daemon, target, ROUNDS_SLOW if slow else ROUNDS)

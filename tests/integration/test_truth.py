@@ -12,7 +12,7 @@ import pytest
 
 from memscope_client import Estimate, Sampling, Site
 from tests.support import fay_feuer
-from tests.support.interpreters import supported_interpreters
+from tests.support.interpreters import every_interpreter, isolated_interpreters, supported_interpreters
 from tests.support.samples import Sample
 from tests.support.targets import Target
 from tests.support.truth import KnownSite, Run, watch_one_run
@@ -73,7 +73,9 @@ def again(run: Run, samples: list[Sample], measure: str) -> fay_feuer.Interval |
     return interval(sizes, **setting) if sizes else None
 
 
-@pytest.mark.parametrize("interpreter", supported_interpreters(), ids=lambda found: found.name)
+@pytest.mark.parametrize(
+    "interpreter", (*every_interpreter(), *isolated_interpreters()), ids=lambda found: found.name
+)
 def test_at_rate_one_every_count_and_every_byte_of_every_site_is_exact(daemon, interpreter) -> None:
     with Target(interpreter, "truth") as target:
         run = watch_one_run(daemon, target, Sampling.rate(1.0, depth=20), EXACT_SCALE)

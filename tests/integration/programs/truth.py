@@ -170,7 +170,7 @@ SITES = (
 
 def length_of(size_bytes, kind):
     """How many elements make the object this long."""
-    return size_bytes - sys.getsizeof(kind * 0) - (1 if kind is ARRAY else 0)
+    return size_bytes - (sys.getsizeof(kind * 1) - 1)
 
 
 def calls_of(size_bytes, scale):
@@ -186,7 +186,7 @@ def describe(scale):
     for size_bytes, site, kind in SITES:
         made = kind * length_of(size_bytes, kind)
         blocks = 2 if kind is ARRAY else 1
-        largest = len(made) + 1 if kind is ARRAY else size_bytes
+        largest = size_bytes - sys.getsizeof(kind * 0) if kind is ARRAY else size_bytes
         assert sys.getsizeof(made) == size_bytes
         calls = calls_of(size_bytes, scale)
         described.append(
