@@ -20,7 +20,9 @@ PROGRAMS = (
     "wait_read", "wait_accept", "wait_child", "wait_asyncio", "fifty_threads", "main_blocked",
 )  # fmt: skip
 #: As in a container: one program a route, one of many threads, one that waits for a child.
-ISOLATED_PROGRAMS = ("busy", "storm", "wait_epoll", "wait_read", "wait_child", "wait_asyncio", "fifty_threads")
+ISOLATED_PROGRAMS = (
+    "busy", "storm", "wait_epoll", "wait_read", "wait_child", "wait_asyncio", "fifty_threads",
+)  # fmt: skip
 CLOSED_PROGRAMS = ("busy", "wait_read", "wait_child")
 HOOKED_WORDS = 12  # malloc, calloc, realloc, free of three domains
 ROUNDS, ROUNDS_SLOW = 2, 10

@@ -15,8 +15,13 @@ import pytest
 
 from memscope_daemon.attach import plan, target
 from memscope_daemon.errors import AttachRefused, ExitCode
+from tests.support import roots
 from tests.support.injecting import ROOT, build_stub
-from tests.support.interpreters import supported_interpreters, unsupported_interpreters
+from tests.support.interpreters import (
+    rooted_interpreters,
+    supported_interpreters,
+    unsupported_interpreters,
+)
 from tests.support.waiting import until
 
 PYTHON = str(supported_interpreters()[-1].path)
@@ -127,12 +132,21 @@ def test_another_users_process_seen_without_rights(shim: Path, start) -> None:
     assert done.stdout == "attach.other-user 3\n", done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
-def test_a_shim_that_the_targets_user_cannot_read(tmp_path: Path, start) -> None:
-    hidden = build_stub(tmp_path)
-    hidden.chmod(0o700)
-    process = start("/usr/bin/python3", "-c", SLEEP, user=65534, group=65534, extra_groups=[])
-    assert refusal(process.pid, hidden).code == "attach.shim-unreadable"
+@pytest.mark.skipif(bool(roots.why_not()), reason=roots.why_not() or "there is a root")
+def test_a_target_that_sees_neither_the_shim_nor_itself_in_proc(shim: Path, start) -> None:
+    interpreter = rooted_interpreters()[-1]
+    inside = ["/" + str(interpreter.path.relative_to(interpreter.root)), "-c", SLEEP]
+    process = start(*roots.entering(interpreter.root, inside, proc=False))
+    assert refusal(process.pid, shim).code == "attach.shim-unreadable"
+
+
+def test_a_target_whose_clocks_are_shifted(shim: Path, start) -> None:
+    shifted = ("unshare", "--time", "--monotonic", "1009", "--fork", "--kill-child")
+    if subprocess.run([*shifted, "true"], capture_output=True).returncode:
+        pytest.skip("no time namespaces here")
+    process = start(*shifted, PYTHON, "-c", SLEEP)
+    child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+    assert refusal(child, shim).code == "attach.time-namespace"
 
 
 def test_a_process_under_a_seccomp_filter(shim: Path, start) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from memscope_daemon.attach import plan
 from memscope_daemon.attach.elf import ElfKind
+from memscope_daemon.attach.handover import MappedShim
 from memscope_daemon.attach.routes import Choice, Route, choose, choose_caller
 from memscope_daemon.attach.target import Facts, Interpreter, LibC, Rights
 from memscope_daemon.attach.waits import Wait
@@ -115,6 +116,30 @@ def test_subinterpreters_up_to_3_11_leave_only_the_route_that_takes_the_gil_itse
     assert plan.check(python(subinterpreter_module=True)).routes == {Route.P}
     newer = python(subinterpreter_module=True, hexversion=0x030C01F0)
     assert plan.check(newer).routes == {Route.K, Route.P}
+
+
+SAME, OLDER = MappedShim("/memfd:memscope_shim.so", 4099, is_same=True), MappedShim("/memscope_shim.so", 5003)
+BY_PATH, HANDED_OVER, CALLED = (0, False), (0, True), (4099, False)
+
+
+@pytest.mark.parametrize(
+    "readable, sees_itself, mapped, wanted",
+    [
+        (True, True, (), BY_PATH),
+        (True, False, (), BY_PATH),
+        (False, True, (), HANDED_OVER),
+        (None, True, (), HANDED_OVER),
+        (False, False, (SAME, OLDER), CALLED),
+        (True, True, (SAME,), CALLED),
+        (True, True, (OLDER,), HANDED_OVER),
+        (True, False, (OLDER,), BY_PATH),
+    ],
+)
+def test_the_shim_goes_in_by_the_gentlest_way_there_is(
+    readable: bool | None, sees_itself: bool, mapped: tuple[MappedShim, ...], wanted: tuple[int, bool]
+) -> None:
+    found = plan.check(changed(shim_readable=readable, sees_itself=sees_itself, mapped_shims=mapped))
+    assert (found.entry_address, found.hands_over) == wanted
 
 
 BOTH = frozenset(Route)
