@@ -90,10 +90,10 @@ def _allowed(reader: Reader, entry: os.stat_result, other_bit: int) -> bool:
 
 def sees_itself(pid: int, numbers: tuple[int, ...]) -> bool:
     """Whether /proc in the target's own root shows the target. ``numbers``: its pid in each PID namespace."""
-    began = procfs.start_time_ticks(pid)
+    began, root = procfs.start_time_ticks(pid), Path(f"/proc/{pid}/root")
     for number in numbers:
         with contextlib.suppress(OSError, IndexError, ValueError):
-            text = Path(f"/proc/{pid}/root/proc/{number}/stat").read_text()
+            text = (root / "proc" / str(number) / "stat").read_text()
             if int(text.rpartition(")")[2].split()[19]) == began:
                 return True
     return False

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import errno
 import os
 import struct
 from pathlib import Path
@@ -62,6 +63,17 @@ def read_loader(shim: Path) -> Loader:
     return Loader(code, *(entries[name] - start for name in (CLONE_ENTRY, PTHREAD_ENTRY, PARK)))
 
 
+def read_image(shim: str) -> bytes:
+    """The file that is to be handed over; "" = none is.
+
+    :raises OSError: it cannot be read, or is larger than its room.
+    """
+    image = Path(shim).read_bytes() if shim else b""
+    if len(image) > IMAGE_BYTES_MAX:
+        raise OSError(errno.EFBIG, "the shim is larger than its room")
+    return image
+
+
 class Region:
     """The pages, once mapped, seen from outside. Reads and writes take the target's memory as it runs."""
 
@@ -100,14 +112,10 @@ class Region:
     def fill(self, page: Attach) -> None:
         ptrace.write_memory(self.pid, self.page_address, bytes(page))
 
-    def fill_image(self, shim: str, page: Attach) -> None:
-        """The shim's file, and on ``page`` where it lies. Before :meth:`fill`.
-
-        :raises OSError: it cannot be read, or is larger than its room.
-        """
-        image = Path(shim).read_bytes()
-        if len(image) > IMAGE_BYTES_MAX:
-            raise OSError(0, "the shim is larger than its room")
+    def fill_image(self, image: bytes, page: Attach) -> None:
+        """The shim's file, if any, and on ``page`` where it lies. Before :meth:`fill`."""
+        if not image:
+            return
         ptrace.write_memory(self.pid, self.address + IMAGE_AT, image)
         page.image_address, page.image_bytes = self.address + IMAGE_AT, len(image)
 

@@ -162,8 +162,8 @@ class StoppedThread:
 
     def _find_stack(self) -> Mapping:
         """The mapping it stands on, if that is surely the thread's own stack: for main the kernel says so;
-        others have their thread block at its upper end. What lies above that is somebody else's: glibc 2.42
-        no longer maps its guard pages apart, so that neighbouring stacks are one mapping, with holes in it."""
+        others have their thread block at its upper end. What lies above that is somebody else's: from 2.42 on
+        glibc does not map its guard pages apart, and neighbouring stacks are one mapping, with holes."""
         sp, block = self._original.rsp, self._original.fs_base
         mapping = self._mapping_of(sp)
         own = mapping.path == "[stack]" if self.tid == self.pid else sp < block < mapping.end

@@ -31,7 +31,7 @@ from typing import Any
 
 from memscope_daemon.attach import procfs, ptrace, waits, x86_64
 from memscope_daemon.attach.asker import Asker
-from memscope_daemon.attach.region import CODE_BYTES, REGION_BYTES, Region, build_page
+from memscope_daemon.attach.region import CODE_BYTES, REGION_BYTES, Region, build_page, read_image
 from memscope_daemon.attach.routes import Choice, Route, choose, choose_caller
 from memscope_daemon.attach.stop import (
     Gone,
@@ -98,10 +98,10 @@ class Tracer:
         return self._result(page)
 
     def _inject(self) -> Any:
+        image = read_image(self._job["image"])
         region = self._region = self._map()
         page = build_page(self._job, self._shared_address)
-        if self._job["image"]:
-            region.fill_image(self._job["image"], page)
+        region.fill_image(image, page)
         region.fill(page)
         region.fill_clone_stack(self._job["clone_entry"])
         try:
