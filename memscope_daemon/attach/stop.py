@@ -91,7 +91,7 @@ class StoppedThread:
         self.pid, self.tid = pid, tid
         self._net, self._mappings = net, mappings
         self._stack = _NOWHERE
-        self._ahead = (0, False)
+        self._clean_at = 0
         self._original = Registers()
         self._now = Registers()
         self._frame = Frame()
@@ -112,11 +112,13 @@ class StoppedThread:
 
     def look_ahead(self, sp: int) -> None:
         """Does before the stop what can be done of it for a thread that waits with its stack at ``sp``. It
-        holds for as long as the thread stands there: a handler on its stack would have moved it."""
+        holds for as long as the thread stands there: a handler on its stack would have moved it. What looks
+        like a handler is looked at again in the stop, where the stack's end is known."""
         stack = self._mapping_of(sp)
         if sp in stack:
             with contextlib.suppress(OSError):
-                self._ahead = (sp, self._handler_above(sp, stack.end))
+                if not self._handler_above(sp, stack.end):
+                    self._clean_at = sp
 
     def stop(self) -> None:
         """:raises Gone, Stuck, Unsafe: it is not stopped, and not attached to (Stuck: still is)."""
@@ -221,7 +223,7 @@ class StoppedThread:
     def in_handler(self) -> bool:
         """Whether a signal handler seems to be under way (a false yes costs a try)."""
         sp = self._original.rsp
-        return self._ahead[1] if self._ahead[0] == sp else self._handler_above(sp, self._stack.end)
+        return sp != self._clean_at and self._handler_above(sp, self._stack.end)
 
     def _handler_above(self, sp: int, end: int) -> bool:
         length = min(HANDLER_LOOK_BYTES, end - sp) & ~7
