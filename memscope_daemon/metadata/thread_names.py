@@ -23,7 +23,8 @@ def py_spy_path() -> str | None:
 
 
 def read_thread_names(pid: int, *, timeout_s: float = TIMEOUT_S) -> dict[int, str]:
-    """Thread names by native id (as this side's PID namespace has them); empty when they cannot be had."""
+    """Thread names by native id (from 3.11 on as the target's own PID namespace has them, which is how the
+    interpreter keeps them); empty when they cannot be had."""
     program = py_spy_path()
     if program is None:
         return {}

@@ -27,7 +27,8 @@ ASK = (
 class Interpreter:
     """One executable. ``name``: its version, and where it is from if that is not the usual folder.
 
-    ``root``: it runs in a root of its own (see ``roots``); ``isolated``: in namespaces of its own, too.
+    ``root``: it runs in a root of its own (see ``roots``); ``isolated``: in namespaces of its own, too;
+    ``user``: as somebody else.
     """
 
     path: Path
@@ -35,13 +36,15 @@ class Interpreter:
     name: str
     root: Path | None = None
     isolated: bool = False
+    user: int | None = None
 
     def command(self, *arguments: str, shows: Iterable[Path] = ()) -> list[str]:
         """What starts it. ``shows``: folders that it must see under the names they have here."""
         if self.root is None:
             return [str(self.path), *arguments]
         path = f"/{self.path.relative_to(self.root)}"
-        return roots.entering(self.root, [path, *arguments], shows=shows, isolated=self.isolated)
+        inside = [path, *arguments]
+        return roots.entering(self.root, inside, shows=shows, isolated=self.isolated, user=self.user)
 
 
 @functools.cache
