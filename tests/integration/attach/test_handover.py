@@ -132,9 +132,7 @@ def test_a_target_that_may_not_write_so_large_a_file_is_not_killed_for_it(
 
 
 @as_nobody
-def test_the_name_of_a_library_that_was_handed_over_names_no_descriptor(
-    nobodys: Start, hidden: Path
-) -> None:
+def test_the_name_of_a_library_that_was_handed_over_names_no_descriptor(nobodys: Start, hidden: Path) -> None:
     process = nobodys(TELLS_ITS_LIBRARIES)
     real = Path(shutil.copy(SHIM_PATH, hidden.parent))
     with pytest.raises(AttachFailed) as caught:  # it is loaded and entered, and finds no session
