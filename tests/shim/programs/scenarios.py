@@ -234,7 +234,8 @@ def subinterpreter_with_its_own_gil(shim):
         bytes(30029)
     other.join()
     shim.leave()
-    records = [r for r in shim.records() if r["domain"] == 2]
+    all_records = shim.records()
+    records = [r for r in all_records if r["domain"] == 2]
     mine = of_sizes(records, {30013 + 33, 30029 + 33})
     return {
         "foreign": len([r for r in records if r["size"] == 30011 + 33]),
@@ -242,6 +243,7 @@ def subinterpreter_with_its_own_gil(shim):
         "pairs": len([r for r in mine if r["size"] == 30029 + 33]),
         "reentered": shim.losses().get("REENTRY", 0),
         "made": len(keep),
+        "twice": len([r for r in all_records if r["domain"] == 0 and r["size"] in (30013 + 33, 30029 + 33)]),
     }
 
 
@@ -380,3 +382,35 @@ def seed_repeats(shim):
             calls[2](block)
         runs.append([r["size"] for r in shim.records() if 9001 <= r["size"] < 9301])
     return {"same": runs[10] == runs[11], "other": runs[11] != runs[12], "taken": len(runs[11])}
+
+
+def seed_changes(shim):
+    """A seed that comes with a change of the setting begins the dice anew, in the middle of a session."""
+    calls = allocator(2)
+    gc.disable()
+    shim.enter(mode=2, value=1.0, seed=1, events=1 << 18)
+    control = shim.session.control
+    blocks = [0] * 300
+    seeds = (7, 9) * 8 + (7,)
+    marks = []
+    for number, seed in enumerate(seeds):
+        control.value, control.seed, control.generation = 0.1, seed, 2 * number + 2
+        for i in range(300):
+            blocks[i] = calls[0](9001 + i)
+        control.value, control.generation = 1.0, 2 * number + 3
+        for block in blocks:
+            calls[2](block)
+        marks.append(calls[0](20011 + number))
+        calls[2](marks[-1])
+        while shim.session.status.applied_generation != 2 * number + 3:
+            calls[2](calls[0](8009))
+    shim.leave()
+    runs, run = [], []
+    for r in shim.records():
+        if r["kind"] == 1 and 9001 <= r["size"] < 9301:
+            run.append(r["size"])
+        if r["kind"] == 1 and r["size"] == 8009 or 20011 <= r["size"] < 20011 + len(seeds):
+            if run:
+                runs.append(run)
+            run = []
+    return {"runs": len(runs), "same": runs[-1] == runs[-3], "other": runs[-1] != runs[-2]}

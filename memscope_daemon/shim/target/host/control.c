@@ -32,7 +32,7 @@ void ms_control_wake_nopy(void)
 {
     ms_gil.step_mask = ms_step_mask(&ms_gil.setting);
     ms_gil.rate_weight = ms_gil.setting.mode == MS_MODE_RATE ? (float)(1.0 / ms_gil.setting.value) : 0.0f;
-    ms_sampler_draw(&ms_gil.sampler, &ms_gil.setting);
+    ms_sampler_draw(ms_gil_sampler(), &ms_gil.setting);
     ms_raw.step_mask = ms_gil.step_mask;
     ms_raw.setting[(ms_epoch + 1) & 7] = ms_gil.setting; /* before the epoch that points at it */
     __atomic_store_n(&ms_epoch, ms_epoch + 1, __ATOMIC_RELEASE);
@@ -49,6 +49,10 @@ void ms_control_apply_nopy(void)
         return;
     if (!announce(&setting)) /* no room to say so: stay as we are and try again at the next turn */
         return;
+    if (control->seed != ms_gil.seed) { /* from here on the same decisions as from any start with it */
+        ms_gil.seed = ms_gil_sampler()->random = control->seed;
+        __atomic_store_n(&ms_raw.seeds, control->seed, __ATOMIC_RELAXED);
+    }
     ms_gil.generation = generation;
     ms_gil.setting = setting;
     ms_control_wake_nopy();

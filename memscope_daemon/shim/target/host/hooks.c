@@ -20,15 +20,16 @@
 
 #define HOT __attribute__((always_inline)) static inline
 
-/* While `nested` stands, RAW calls on the thread that holds the GIL are the allocator's own (requests over
- * 512 bytes, its arenas): one logical allocation is one event. */
+/* While `nested` stands, RAW calls on this thread are the allocator's own (requests over 512 bytes, its
+ * arenas): one logical allocation is one event. The thread's, because "the" GIL is not the only one where
+ * another interpreter has its own. */
 #define NESTED(call)                                     \
     do {                                                 \
-        ms_gil.nested = true;                            \
+        ms_thread.nested = true;                         \
         __asm__ volatile("" ::: "memory");               \
         call;                                            \
         __asm__ volatile("" ::: "memory");               \
-        ms_gil.nested = false;                           \
+        ms_thread.nested = false;                        \
     } while (0)
 
 HOT void gil_count(int domain, void *block, size_t size)

@@ -19,9 +19,27 @@ static const struct ms_side SIDE = {
 /* No allocation comes by here again before this many bytes: only entering a session changes that. */
 static const int64_t ASLEEP = INT64_MAX / 2;
 
+/* What the counter shared with other interpreters is held at: each of their allocations, and of ours, comes
+ * by the slow path. */
+static const int64_t PINNED = INT64_MIN / 2;
+
 static double weight_of(size_t size)
 {
-    return ms_gil.rate_weight > 0.0f ? (double)ms_gil.rate_weight : ms_sampler_weight(&ms_gil.sampler, size);
+    return ms_gil.rate_weight > 0.0f ? (double)ms_gil.rate_weight : ms_sampler_weight(ms_gil_sampler(), size);
+}
+
+/* Interpreters with a GIL of their own (3.12+) take from the hot counter at the very moment at which ours
+ * does. Once one was seen, ours are counted here, under our GIL, where nobody else does. The gap begins anew:
+ * what is left of an exponential one has the same distribution as a fresh one. */
+static void count_apart(size_t size)
+{
+    if (!ms_gil.apart) {
+        ms_gil.own.random = ms_gil.sampler.random;
+        ms_sampler_draw(&ms_gil.own, &ms_gil.setting);
+        ms_gil.apart = true;
+    }
+    ms_gil.sampler.left = PINNED;
+    ms_gil.own.left -= ms_step(size, ms_gil.step_mask);
 }
 
 static void record(int domain, void *address, size_t size, const ms_taken *old, uint64_t now_ns)
@@ -31,7 +49,7 @@ static void record(int domain, void *address, size_t size, const ms_taken *old, 
         .size = size,
         .weight = weight_of(size),
         .time_ns = now_ns,
-        .sampling = ms_gil.sampler.setting.number,
+        .sampling = ms_gil_sampler()->setting.number,
         .domain = (uint8_t)domain,
     };
     struct ms_where where = ms_where_now(ms_python.current_thread_state(), block.weight, size);
@@ -63,12 +81,15 @@ static void allocated(int domain, void *address, size_t size, const ms_taken *ol
     }
     if (old)
         end_old(old, silence, now_ns);
-    if (ms_gil.sampler.left < 0 && ms_sampler_due(&ms_gil.sampler)) {
+    if (__builtin_expect(ms_gil.others, 0))
+        count_apart(size);
+    struct ms_sampler *sampler = ms_gil_sampler();
+    if (sampler->left < 0 && ms_sampler_due(sampler)) {
         if (silence == MS_RECORDING && address)
             record(domain, address, size, old, now_ns);
         else if (silence == MS_SILENT_NO_READER)
             lose(address, size);
-        ms_sampler_draw(&ms_gil.sampler, &ms_gil.setting);
+        ms_sampler_draw(sampler, &ms_gil.setting);
     }
     ms_control_apply_nopy();
     if (++ms_gil.events % 64 == 0 || ms_gil.setting.mode == MS_MODE_BYTES)
@@ -82,9 +103,8 @@ static void allocated(int domain, void *address, size_t size, const ms_taken *ol
 
 void ms_gil_allocated(int domain, void *address, size_t size, const ms_taken *old)
 {
-    if (ms_in_foreign_interpreter()) { /* decided like any other, and thrown away */
-        if (ms_gil.sampler.left < 0 && ms_sampler_due(&ms_gil.sampler))
-            ms_sampler_draw(&ms_gil.sampler, &ms_gil.setting);
+    if (ms_in_foreign_interpreter()) { /* nothing else here is its to touch */
+        ms_gil.others = true;
         return;
     }
     if (ms_gil.inside) {

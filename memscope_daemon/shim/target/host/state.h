@@ -55,11 +55,14 @@ struct ms_gil_state {
     uint64_t step_mask;        /* ms_step_mask of the sampler's setting */
     float rate_weight;         /* rate mode: the weight of every sample; 0 in bytes mode */
     uint32_t events;           /* passed since the status words were refreshed */
-    bool nested;               /* inside an original OBJ/MEM function: RAW calls now are its own */
     bool inside;               /* in the slow path */
+    bool others;               /* another interpreter came by, perhaps with a GIL of its own */
+    bool apart;                /* because of that, `own` counts instead of `sampler` */
     uint64_t last_id;
     uint64_t blocks;     /* in the live table, code objects not counted */
     uint64_t generation; /* of the control words, as applied */
+    uint64_t seed;       /* of the control words, as last seen: a new one begins the dice anew */
+    struct ms_sampler own;
     uint32_t last_thread;
     struct ms_setting setting; /* newest */
     struct ms_walk walk;
@@ -84,6 +87,7 @@ struct ms_thread_state {
     uint32_t session_epoch; /* ms_session_epoch when `number` was given */
     uint16_t number;        /* this thread's in the session */
     bool inside;
+    bool nested; /* inside an original OBJ/MEM function: RAW calls now are its own */
 };
 
 extern struct ms_gil_state ms_gil;
@@ -113,6 +117,12 @@ enum ms_silence ms_silence_nosys(uint64_t now_ns);
 static inline bool ms_is_foreign_nopy(const void *thread_state)
 {
     return ms_interpreter && thread_state && ms_pointer_at(thread_state, MS_TSTATE_INTERPRETER) != ms_interpreter;
+}
+
+/* The stream of decisions of the GIL side. Under the GIL of the interpreter we follow. */
+static inline struct ms_sampler *ms_gil_sampler(void)
+{
+    return __builtin_expect(ms_gil.apart, 0) ? &ms_gil.own : &ms_gil.sampler;
 }
 
 /* Does this thread run another interpreter than the one we follow? */

@@ -41,7 +41,7 @@ static void reset(uint64_t seed)
     ms_raw.blocks = 0;
     ms_raw.seeds = seed;
     memset(&ms_raw.filter, 0, sizeof ms_raw.filter);
-    ms_gil.sampler.random = seed;
+    ms_gil.seed = ms_gil.sampler.random = seed;
     ms_gil.generation = ~0ull; /* the control words are applied at once */
     ms_session_epoch++;
     ms_forget_walk_nopy();

@@ -42,7 +42,12 @@ bool ms_memory_open_session(void *base, uint64_t bytes)
     ms_memory_close_session(); /* one that could not be unmapped, or that a fork left us */
     if (ms_shared.head) /* a RAW thread is still in there, and must not find another under its feet */
         return false;
-    return ms_shared_open(&ms_shared, base, bytes);
+    if (!ms_shared_open(&ms_shared, base, bytes))
+        return false;
+    /* The loader kept it from children. From now on a child without it would be worse: one that was made
+     * past fork handlers (a bare clone) has our hooks. Those made properly give it back in in_child. */
+    madvise(base, bytes, MADV_DOFORK);
+    return true;
 }
 
 /* The child has its parent's hooks and rings. It must never write there: everything is switched off before
@@ -56,6 +61,8 @@ static void in_child(void)
     ms_raw.lock = 0;
     ms_gil.inside = false;
     ms_thread.inside = false;
+    ms_thread.nested = false;
+    ms_gil.others = ms_gil.apart = false;
     ms_gil.sampler.left = INT64_MAX / 2;
     ms_thread.sampler.left = INT64_MAX / 2;
     ms_memory_clear_filters();

@@ -141,6 +141,9 @@ share(struct ms_attach *page)
         finish(page, MS_STAGE_FAILED, MS_FAIL_MMAP);
         return 0;
     }
+    /* A child that is forked from here on, until the shim is in, has no use for it and nobody to unmap it.
+     * (It has the descriptor, until it execs: a table of our own would hide what the program may look for.) */
+    syscall6(SYS_madvise, address, (long)page->shared_bytes, MADV_DONTFORK, 0, 0, 0);
     page->shared_fd = (int32_t)fd;
     page->shared_address = (uint64_t)address;
     set_stage(page, MS_STAGE_SHARED);
@@ -271,16 +274,12 @@ in_main_interpreter(struct ms_attach *page)
 }
 
 /* A fork between queueing and running hands the queue to the child: there the call finds a copy of the page,
- * and the rings are its parent's. */
+ * but not the shared memory (MADV_DONTFORK), whose addresses may be the child's own by now. */
 MS_LOADER_INLINE int
 in_forked_child(struct ms_attach *page)
 {
     if (page->process_id == (uint64_t)syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0)) {
         return 0;
-    }
-    if (page->shared_address != 0) {
-        syscall6(SYS_munmap, (long)page->shared_address, (long)page->shared_bytes, 0, 0, 0, 0);
-        page->shared_address = 0;
     }
     return 1;
 }
