@@ -38,6 +38,8 @@ _DECLINED = {
     ),
     "stopped": ("it was stopped (by SIGSTOP or job control)", "let it go on (kill -CONT) and try again"),
     "unstoppable": ("its thread could not be stopped", "try again when its disk or network wait is over"),
+    "exec": ("it was replaced by another program meanwhile", "try again"),
+    "no-processor": ("a thread of it was sent off and gets no processor", "try again when it is less busy"),
     "no-memory": ("it could not map a few pages of memory", "raise its memory limit"),
     "no-executable-memory": ("it may not have new executable memory", "allow execmem in its security policy"),
     "no-thread": ("it could not start one more thread", "raise its limit of processes or threads"),
@@ -255,10 +257,12 @@ class Injection:
         if self._trouble is not None:
             raise self._trouble
         if message["say"] == "declined":
-            raise self._declined(message["code"], message.get("detail", ""))
+            raise self._declined(
+                message["code"], message.get("detail", ""), message.get("region_left", False)
+            )
         outcome = layout.Outcome(message["outcome"])
         if message["stage"] not in (layout.Stage.DONE, layout.Stage.FAILED):
-            raise self._declined("cancelled", "")
+            raise self._declined("cancelled", "", message["region_left"])
         if outcome < 0:
             raise self._refused_inside(outcome, message["error"])
         return InjectionResult(
@@ -278,17 +282,18 @@ class Injection:
             exit_code=3,
         )
 
-    def _declined(self, code: str, detail: str) -> AttachRefused:
+    def _declined(self, code: str, detail: str, region_left: bool) -> AttachRefused:
+        state = "as it was, but for a few idle pages of memscope's" if region_left else "as it was"
         if code == "cancelled":
             return AttachRefused(
                 "attach.cancelled",
-                "the attach was cancelled; the target is as it was",
+                f"the attach was cancelled; the target is {state}",
                 "attach again when you like",
             )
         reason, step = _DECLINED.get(code, (detail, "try again"))
         more = f" ({detail})" if detail and detail != reason else ""
         return AttachRefused(
-            f"attach.{code}", f"process {self._job['pid']} was left as it was: {reason}{more}", step
+            f"attach.{code}", f"process {self._job['pid']} was left {state}: {reason}{more}", step
         )
 
     def _refused_inside(self, outcome: layout.Outcome, error: str) -> AttachRefused | AttachFailed:

@@ -127,18 +127,6 @@ def descriptor_target(pid: int, descriptor: int) -> str:
         return ""
 
 
-def pending_signals(pid: int, tid: int) -> int:
-    """Signals that wait for this thread or for the whole process, blocked or not, as a mask."""
-    text = _read(f"/proc/{pid}/task/{tid}/status", 8192)
-    return _mask_after(text, "\nSigPnd:\t") | _mask_after(text, "\nShdPnd:\t")
-
-
-def _mask_after(text: str, name: str) -> int:
-    """A thread stands still meanwhile: found, not parsed."""
-    at = text.index(name) + len(name)
-    return int(text[at : at + 16], 16)
-
-
 def tid_inside(pid: int, tid: int) -> int:
     """A thread's number as the target itself counts."""
     with contextlib.suppress(ProcessLookupError, OSError):

@@ -11,7 +11,7 @@ import signal
 from memscope_daemon.attach.x86_64 import Registers
 
 SEIZE, INTERRUPT, CONT, DETACH, SYSCALL, POKEDATA = 0x4206, 0x4207, 7, 17, 24, 5
-GETREGS, SETREGS, GETREGSET, SETREGSET = 12, 13, 0x4204, 0x4205
+GETREGS, SETREGS, GETREGSET, SETREGSET, GETSIGINFO = 12, 13, 0x4204, 0x4205, 0x4202
 GETSIGMASK, SETSIGMASK, GET_RSEQ = 0x420A, 0x420B, 0x420F
 NT_X86_XSTATE = 0x202
 O_TRACESYSGOOD = 1
@@ -101,6 +101,7 @@ class Xstate:
 
 
 _mask = ctypes.c_uint64()
+_signal_information = (ctypes.c_int * 32)()
 _from, _to = IoVec(0, 0), IoVec(0, 0)
 
 
@@ -112,6 +113,12 @@ def get_mask(tid: int) -> int:
 def set_mask(tid: int, mask: int) -> None:
     _mask.value = mask
     request(SETSIGMASK, tid, 8, ctypes.addressof(_mask))
+
+
+def signal_code(tid: int) -> int:
+    """``si_code`` of the signal that a stop reports: above 0 for one that the kernel made, a fault say."""
+    request(GETSIGINFO, tid, 0, ctypes.addressof(_signal_information))
+    return int(_signal_information[2])
 
 
 def rseq_pointer(tid: int) -> int:

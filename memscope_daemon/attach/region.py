@@ -81,6 +81,7 @@ class Region:
         self.pid, self.address = pid, address
         self.page_address = address + PAGE_AT
         self.top = address + IMAGE_AT - 64
+        self.is_spent = False  # a munmap was sent for it: what lies there now may be the program's own
 
     def __contains__(self, address: int) -> bool:
         return self.address <= address < self.address + REGION_BYTES
@@ -98,7 +99,10 @@ class Region:
             data = ptrace.read_memory(self.pid, self.page_address, ctypes.sizeof(Attach))
         except OSError as error:
             raise ProcessLookupError(self.pid) from error
-        return Attach.from_buffer_copy(data)
+        page = Attach.from_buffer_copy(data)
+        if self.is_spent or page.magic != layout.ATTACH_MAGIC:
+            raise ProcessLookupError(self.pid)
+        return page
 
     def has_helper(self) -> bool:
         """Whether the bare thread was made, even if it has ended since."""

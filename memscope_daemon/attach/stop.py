@@ -100,7 +100,7 @@ class StoppedThread:
         self._in_signal_stop = True
         self._place = _Place.OURS
         self._signal = 0
-        self._rewind = False
+        self._home = self._original
         self.stopped_ns = 0
 
     @property
@@ -148,9 +148,10 @@ class StoppedThread:
         ptrace.get_registers(self.tid, self._original)
         self._mask = ptrace.get_mask(self.tid)
         self._frame.fetch_state(self.tid)
-        self._rewind = x86_64.saw_eintr(self._original) and x86_64.waits_for_ever(
+        if x86_64.saw_eintr(self._original) and x86_64.waits_for_ever(
             self._original.orig_rax, x86_64.arguments(self._original)
-        )
+        ):
+            self._home = x86_64.to_restart(self._original)
         if reason := self._objection():
             self.let_go(reason)
 
@@ -247,11 +248,16 @@ class StoppedThread:
             ptrace.request(ptrace.SYSCALL, self.tid)
             event, stop = self._wait()
             if event or stop != ptrace.SYSCALL_STOP:
-                self._signal = 0 if event else stop
+                self._signal = 0 if event or self._is_our_fault(stop) else stop
                 interrupted = self._put_back()
                 raise Unsafe("signal", StopReport("look", time.monotonic_ns() - self.stopped_ns, interrupted))
         ptrace.get_registers(self.tid, self._now)
         return x86_64.signed(self._now.rax)
+
+    def _is_our_fault(self, number: int) -> bool:
+        """Whether a signal is a fault of what we sent the thread to: then the program has changed under us
+        (exec), and must not be told."""
+        return number in ptrace.NEVER_BLOCKED and ptrace.signal_code(self.tid) > 0
 
     def send(self, purpose: str, number: int, *args: int) -> StopReport:
         """Lets the thread go by way of one system call: it comes home by its frame. What came of the call is
@@ -266,9 +272,16 @@ class StoppedThread:
         return StopReport(purpose, time.monotonic_ns() - self.stopped_ns, False)
 
     def has_not_moved(self, found: Registers) -> bool:
-        """After :meth:`send`: whether, by these registers, it has not had a processor yet. None = perhaps."""
-        ours = found.rip == self._net.gadget and found.rsp == self._frame.address
-        return ours or not found.rip
+        """After :meth:`send`: whether, by these registers, it is not home yet. All zero: perhaps."""
+        before = (
+            found.rsp == self._frame.address and 0 <= found.rip - self._net.gadget <= x86_64.SYSCALL_BYTES
+        )
+        after = found.rsp == self._frame.address + x86_64.WORD_BYTES
+        return (
+            before
+            or (after and 0 <= found.rip - self._net.restore_rt < len(x86_64.RESTORE_RT))
+            or not found.rip
+        )
 
     def _bend_to_call(self, number: int, *args: int) -> None:
         bent = x86_64.to_call(self._original, self._net.gadget, self._frame.address, number, *args)
@@ -333,8 +346,7 @@ class StoppedThread:
 
     def _bend(self, bent: Registers, returns_to: int) -> None:
         """``returns_to``: the first instruction after what it is sent to."""
-        home = x86_64.rewound(self._original) if self._rewind else self._original
-        self._frame.fill(home, self._mask, returns_to)
+        self._frame.fill(self._home, self._mask, returns_to)
         try:
             self._frame.write(self.pid)
         except OSError:
@@ -347,7 +359,7 @@ class StoppedThread:
 
     def release(self, purpose: str) -> StopReport:
         """Lets the thread go on as if nothing had been."""
-        if not self._in_signal_stop and x86_64.is_to_restart(self._original):
+        if not self._in_signal_stop and x86_64.is_to_restart(self._home):
             self._to_signal_stop()
         interrupted = self._put_back()
         return StopReport(purpose, time.monotonic_ns() - self.stopped_ns, interrupted)
@@ -377,27 +389,24 @@ class StoppedThread:
         """Mask, vector state, registers, detach; whether the program will see EINTR."""
         if self._place is not _Place.OURS:
             return self._leave_it()
-        interrupted = x86_64.saw_eintr(self._original)
         if self._bent:
             ptrace.set_mask(self.tid, self._mask)
             self._frame.put_state_back(self.tid)
-            ptrace.set_registers(self.tid, self._original)
-        if self._rewind and not procfs.pending_signals(self.pid, self.tid) & ~self._mask:
-            ptrace.set_registers(self.tid, x86_64.rewound(self._original))
-            interrupted = False
+        if self._bent or self._home is not self._original:
+            ptrace.set_registers(self.tid, self._home)
         if self._bent:  # an old frame's return address would look like a handler to the next one
             with contextlib.suppress(OSError):
                 ptrace.write_word(self.tid, self._frame.address, 0)
         ptrace.request(ptrace.DETACH, self.tid, 0, self._signal)
         _limit(0)
-        return interrupted
+        return x86_64.saw_eintr(self._home)
 
     def _leave_it(self) -> bool:
         """Its frame was quicker than we. A call that only the kernel knows how to go on with gave EINTR."""
         if self._place is not _Place.ENDED:
             ptrace.request(ptrace.DETACH, self.tid, 0, self._signal)
         _limit(0)
-        return x86_64.saw_eintr(self._original) or x86_64.is_to_restart_timed(self._original)
+        return x86_64.saw_eintr(self._home) or x86_64.is_to_restart_timed(self._home)
 
     def _wait(self) -> tuple[int, int]:
         """(event, signal) of the next stop. Sleeps in waitpid: turning over would keep the thread from its

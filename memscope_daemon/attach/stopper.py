@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from memscope_daemon.attach import procfs, waits
+from memscope_daemon.attach import procfs, ptrace, waits, x86_64
 from memscope_daemon.attach.asker import Asker
 from memscope_daemon.attach.routes import Choice, Route
 from memscope_daemon.attach.stop import Gone, Net, StoppedThread, Unsafe, promptly
@@ -92,6 +92,7 @@ class Stopper:
         raise Declined("stopped" if last == "group-stop" else "no-safe-moment", last)
 
     def stop(self, choice: Choice, task: procfs.Task, attempt: int) -> StoppedThread:
+        self._check_program()
         thread = StoppedThread(self._pid, choice.tid, self._net, procfs.mappings(self._pid))
         if choice.wait is not Wait.RUNS:
             thread.look_ahead(task.sp)
@@ -104,6 +105,21 @@ class Stopper:
         if choice.wait is not Wait.RUNS and not thread.is_still_in(task):
             thread.let_go("call-changed")
         return thread
+
+    def _check_program(self) -> None:
+        """It may have become another one by exec, with other things where we send threads to."""
+        try:
+            gadget = ptrace.read_memory(self._pid, self._net.gadget, len(x86_64.SYSCALL_RET))
+            home = ptrace.read_memory(self._pid, self._net.restore_rt, len(x86_64.RESTORE_RT))
+        except PermissionError:
+            raise
+        except OSError:
+            gadget = home = b""
+        if (gadget, home) != (x86_64.SYSCALL_RET, x86_64.RESTORE_RT):
+            if not os.path.exists(f"/proc/{self._pid}/task"):  # noqa: PTH110
+                raise Gone
+            self.adrift = True  # nothing of ours is in there any more
+            raise Declined("exec")
 
     def report(self, thread: StoppedThread, purpose: str) -> None:
         self._asker.tell_stop(thread.release(purpose))

@@ -67,6 +67,7 @@ class Tracer:
         self._stopper = Stopper(self._pid, Net(job["gadget"], job["restore_rt"]), self._libc, asker)
         self._routes = frozenset(Route(name) for name in job["routes"])
         self._region: Region | None = None
+        self._mapped: list[Region] = []  # all that ever were
         self._queued: list[tuple[Region, Route]] = []
         self._shared_address = 0
         self._announced = False
@@ -76,6 +77,7 @@ class Tracer:
         self._unmapped_shared = 0
         self._waited_from_ns = 0
         self._waited_ns = 0
+        self.is_stuck = False
 
     # --- the whole ------------------------------------------------------------------------------
 
@@ -114,12 +116,16 @@ class Tracer:
 
     @property
     def left_behind(self) -> bool:
-        """Whether something of an earlier try is still in the target when a later one is declined."""
-        return bool(self._queued) or self._shared_address != self._unmapped_shared
+        """Whether something of ours is still in the target when it is declined."""
+        regions = any(not region.is_spent for region in self._mapped)
+        return regions or self._shared_address != self._unmapped_shared
 
     def _result(self, page: Any) -> dict[str, Any]:
-        cleaned = self._clean(page)
-        left = not (self._clean_queued() and cleaned)
+        try:
+            cleaned = self._clean(page)
+            left = not (self._clean_queued() and cleaned)
+        except Stuck:  # only our end lets go of it; what was done stays done
+            left = self.is_stuck = True
         return {
             "say": "result",
             "stage": int(page.stage),
@@ -133,35 +139,40 @@ class Tracer:
     # --- stops ----------------------------------------------------------------------------------
 
     def _map(self) -> Region:
-        address = 0  # of a try that a signal broke off half-way: gone on with
+        region: Region | None = None  # of a try that a signal broke off half-way: gone on with
         refused = False
 
         def accept(choice: Choice, task: procfs.Task, attempt: int) -> Region:
-            nonlocal address, refused
+            nonlocal region, refused
             thread = self._stopper.stop(choice, task, attempt)
-            address = address or thread.call(
-                x86_64.NR_MMAP, 0, REGION_BYTES, _PROT_RW, _MAP_PRIVATE_ANONYMOUS, x86_64.MINUS_ONE
-            )
-            if -4096 < address < 0:
-                self._stopper.report(thread, "map")
-                raise Declined("no-memory", os.strerror(-address))
+            if region is None:
+                address = thread.call(
+                    x86_64.NR_MMAP, 0, REGION_BYTES, _PROT_RW, _MAP_PRIVATE_ANONYMOUS, x86_64.MINUS_ONE
+                )
+                if -4096 < address < 0:
+                    self._stopper.report(thread, "map")
+                    raise Declined("no-memory", os.strerror(-address))
+                region = Region(self._pid, address)
+                self._mapped.append(region)
+            address = region.address
             ptrace.write_from(self._pid, address, ctypes.addressof(self._code), len(self._code))
             if thread.is_in_its_own_code and not refused:
                 self._asker.tell_stop(thread.send("map", x86_64.NR_MPROTECT, address, CODE_BYTES, _PROT_RX))
                 refused = not self._stopper.went(thread, lambda: self._is_executable(address))
                 if refused:
                     raise Unsafe("again")  # by a call that says why
-                return Region(self._pid, address)
+                return region
             error = thread.call(x86_64.NR_MPROTECT, address, CODE_BYTES, _PROT_RX)
             if error:
+                region.is_spent = True
                 thread.call(x86_64.NR_MUNMAP, address, REGION_BYTES)
             self._stopper.report(thread, "map")
             if error:
                 raise Declined("no-executable-memory", os.strerror(-error))
-            return Region(self._pid, address)
+            return region
 
-        region: Region = self._stopper.stopped(choose_caller, accept)
-        return region
+        mapped: Region = self._stopper.stopped(choose_caller, accept)
+        return mapped
 
     def _send_off(self, region: Region) -> None:
         filled = self._fill_block(region)
@@ -325,7 +336,7 @@ class Tracer:
     def _clean(self, page: Any, keep_shared: bool = False) -> bool:
         """Takes the region out, and the shared memory if no hooks came of it. False: something stays."""
         region = self._region
-        if region is None:
+        if region is None or region.is_spent:
             return True
         unused = page.stage != Stage.DONE or page.outcome < 0 or self._job["operation"] != 1
         shared = page.shared_address if unused and not keep_shared else 0
@@ -359,6 +370,8 @@ class Tracer:
             return False
 
         def accept(choice: Choice, task: procfs.Task, attempt: int) -> bool:
+            if region and region.is_spent:
+                return True  # the thread ended, or its program did, after its call
             main = procfs.task(self._pid, self._pid)
             if region and choice.tid != self._pid and (main is None or main.pc in region or not main.pc):
                 raise Unsafe("main-unknown")  # it may still be leaving the call
@@ -368,12 +381,15 @@ class Tracer:
             if region and thread.registers.rip in region:
                 thread.let_go("in-region")
             if shared and shared != self._unmapped_shared:
-                thread.call(x86_64.NR_MUNMAP, shared, self._job["shared_bytes"])
                 self._unmapped_shared = shared
+                thread.call(x86_64.NR_MUNMAP, shared, self._job["shared_bytes"])
+            if region:
+                region.is_spent = True
             if region and thread.is_in_its_own_code:
                 unmap = (x86_64.NR_MUNMAP, region.address, REGION_BYTES)
                 self._asker.tell_stop(thread.send("clean", *unmap))
-                return self._stopper.went(thread, lambda: self._is_gone(region.address))
+                self._stopper.went(thread, lambda: self._is_gone(region.address))
+                return True  # it was made; if something lies there it is the program's
             if region:
                 thread.call(x86_64.NR_MUNMAP, region.address, REGION_BYTES)
             self._stopper.report(thread, "clean")
@@ -383,9 +399,14 @@ class Tracer:
             return bool(self._stopper.stopped(choose_caller, accept, heed_cancel=False))
         except Declined:
             return False
+        except ProcessLookupError:
+            raise
+        except OSError:  # another tracer came, say: what was done stays done
+            return False
 
     def _clean_queued(self, with_shared: bool = False) -> bool:
         """Regions of calls that were cancelled in the queue: out as soon as the call has passed by."""
+        self._queued = [each for each in self._queued if not each[0].is_spent]
         for region, route in tuple(self._queued):
             page = region.read()
             if page.stage < Stage.DONE or not self._helper_gone(region, route):
@@ -398,9 +419,14 @@ class Tracer:
         """After the result: waits a while for cancelled calls to pass by, and takes their regions out, and
         the shared memory if no hooks came of it."""
         limit = time.monotonic_ns() + LINGER_NS
-        unused = declined or (self._region is not None and self._region.read().stage < Stage.DONE)
-        if self._region is not None and self._route is not None and unused:
-            self._queued.append((self._region, self._route))
+        region = self._region if self._region is not None and not self._region.is_spent else None
+        unused = declined or (region is not None and region.read().stage < Stage.DONE)
+        if region is not None and self._route is not None:
+            self._queued.append((region, self._route))
+        elif not self._stopper.adrift:  # mapped, but nobody was ever sent there
+            for idle in self._mapped:
+                if not idle.is_spent and all(idle is not queued for queued, _ in self._queued):
+                    self._unmap(idle, 0)
         while not self._clean_queued(with_shared=unused) and time.monotonic_ns() < limit:
             time.sleep(0.1)
         if declined and self.left_behind and not self._queued:
@@ -429,12 +455,14 @@ def main(descriptor: int, warm_up: Callable[[], object] = bool) -> None:
         result = {"say": "gone"}
     except Stuck:
         result = {"say": "declined", "code": "unstoppable", "detail": "it did not come in time"}
+        result["region_left"] = tracer.is_stuck = tracer.left_behind
     except OSError as error:
         result = {"say": "declined", "code": "system", "detail": str(error)}
+        result["region_left"] = tracer.left_behind
     with contextlib.suppress(OSError):
         messages.send(connection, result)
     connection.close()
-    if result.get("region_left"):
+    if result.get("region_left") and not tracer.is_stuck:
         with contextlib.suppress(ProcessLookupError, Gone, Stuck, OSError):
             tracer.linger(declined=result["say"] == "declined")
 

@@ -116,12 +116,11 @@ def arguments(registers: Registers) -> tuple[int, ...]:
     return (r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9)
 
 
-def rewound(registers: Registers) -> Registers:
-    """These registers, about to make their call once more. Only for calls that change nothing by EINTR."""
+def to_restart(registers: Registers) -> Registers:
+    """These registers, as of a call that the kernel begins anew, unless a signal is there to be handled: then
+    it gives EINTR as it would have. Only for calls that change nothing by EINTR."""
     again = copy(registers)
-    again.rax = registers.orig_rax
-    again.rip = registers.rip - SYSCALL_BYTES
-    again.orig_rax = MINUS_ONE
+    again.rax = ERESTARTNOHAND & MINUS_ONE
     return again
 
 
