@@ -40,8 +40,8 @@ def watched(daemon: Serving, target: Target) -> Session:
 
 
 def left(daemon: Serving, target: Target, session: Session, *, copied: int = 0) -> Report:
-    """Detaches: the target works on, no hook of ours is in it, and it ends well. ``copied``: words that another
-    tool noted down when it came on top of ours; it does not go by them any more."""
+    """Detaches: the target works on, no hook of ours is in it, and it ends well. ``copied``: words that
+    another tool noted down when it came on top of ours; it does not go by them any more."""
     ended = daemon.detach(session)
     assert (ended.end_reason, ended.end_detail) == ("detached", ""), ended
     target.works()
