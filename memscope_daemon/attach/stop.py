@@ -299,9 +299,8 @@ class StoppedThread:
         :raises Stuck: it waits for something; it will come home by its frame, do not touch it.
         """
         self._frame.place(top)
-        self._bend(
-            x86_64.to_function(self._original, function, self._frame.address, park.page, *args), park.entry
-        )
+        bent = x86_64.to_function(self._original, function, self._frame.address, park.page, *args)
+        self._bend(bent, park.entry, ptrace.ALL_BUT_SETXID)
         _limit(FUNCTION_LIMIT_S)
         ptrace.request(ptrace.CONT, self.tid)
         result = self._await_parked(park)
@@ -344,15 +343,15 @@ class StoppedThread:
                 return
             ptrace.request(ptrace.CONT, self.tid, 0, 0 if event else number)
 
-    def _bend(self, bent: Registers, returns_to: int) -> None:
-        """``returns_to``: the first instruction after what it is sent to."""
+    def _bend(self, bent: Registers, returns_to: int, blocked: int = ptrace.ALMOST_ALL) -> None:
+        """``returns_to``: the first instruction after what it is sent to; ``blocked``: signals, meanwhile."""
         self._frame.fill(self._home, self._mask, returns_to)
         try:
             self._frame.write(self.pid)
         except OSError:
             self.let_go("stack")
         ptrace.set_registers(self.tid, bent)
-        ptrace.set_mask(self.tid, self._mask | ptrace.ALMOST_ALL)
+        ptrace.set_mask(self.tid, self._mask | blocked)
         self._bent = True
 
     # --- out ------------------------------------------------------------------------------------

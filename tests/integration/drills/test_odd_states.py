@@ -163,4 +163,3 @@ def test_tracemalloc_and_memscope_leave_each_other_working(
     on_top = order.index("attach") < order.index("start")
     report = left(daemon, plain, watched(daemon, plain), copied=HOOKED_WORDS if on_top else 0)
     assert functions(report) & {"work", "squares"}
-

@@ -224,6 +224,27 @@ def main_blocked():
     finish(True)
 
 
+def drops_privileges():
+    """Every thread that the C library knows must answer each of these calls; the GIL is held meanwhile."""
+    calls = []
+
+    def work():
+        while not stopped:
+            os.setgid(os.getgid())
+            calls.append(1)
+            time.sleep(0.0005)
+
+    before = threading.Thread(target=int)
+    before.start()
+    before.join()
+    thread = threading.Thread(target=work)
+    thread.start()
+    say("ready")
+    while thread.is_alive():
+        thread.join(0.5)
+    finish(len(calls) > 10)
+
+
 def hold_gil():
     """The GIL is held in one C call until a byte comes."""
     import ctypes

@@ -24,7 +24,6 @@
 #include "loader.h"
 
 #include <linux/memfd.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -32,7 +31,6 @@
 #include <time.h>
 
 #define GO_STEP_NS 200000
-#define MS_SIGSETXID 33 /* glibc's own; no header names it */
 #define GO_STEPS_PER_MS (1000000 / GO_STEP_NS)
 #define RTLD_NOW_FLAG 2
 #define RTLD_NOLOAD_FLAG 4
@@ -384,23 +382,13 @@ __asm__(".pushsection memscope_loader,\"ax\",@progbits\n"
         ".size ms_loader_park, .-ms_loader_park\n"
         ".popsection\n");
 
-/* setuid and its kin ask every thread that glibc knows, by a signal of its own, and wait for each. With the
- * program's own threads glibc has unblocked it; we were born with all blocked. */
-MS_LOADER_INLINE void
-unblock_setxid(void)
-{
-    volatile uint64_t set = 1ull << (MS_SIGSETXID - 1); /* volatile: on the stack, not in .rodata */
-    syscall6(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&set, 0, sizeof set, 0, 0);
-}
-
-/* Route P. Born with all signals blocked (inherited from the stopped thread), so no handler of the
+/* Route P. Born with the program's signals blocked (inherited from the stopped thread), so no handler of the
  * program's ever runs here. helper_tid is not cleared: this code must stay mapped until the thread is
  * gone, which only the outside can see. */
 MS_LOADER_ENTRY void *
 ms_loader_pthread_main(void *argument)
 {
     struct ms_attach *page = argument;
-    unblock_setxid();
     page->helper_tid = (uint32_t)syscall6(SYS_gettid, 0, 0, 0, 0, 0, 0);
     page->process_id = (uint64_t)syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0);
     ((int (*)(uint64_t))page->libc.pthread_detach)(((uint64_t(*)(void))page->libc.pthread_self)());
