@@ -23,7 +23,7 @@ XSTATE_BYTES_MAX = 65536
 #: Blocking these would make the kernel reset their handlers when they are forced.
 NEVER_BLOCKED = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP)
 ALMOST_ALL = ((1 << 64) - 1) & ~sum(1 << (s - 1) for s in (*NEVER_BLOCKED, signal.SIGKILL, signal.SIGSTOP))
-#: glibc's own: setuid and its kin ask every thread by it and wait for each, holding a lock that pthread_create
+#: glibc's own: setuid and its kin ask every thread by it and wait for each, with a lock that pthread_create
 #: needs. A thread in a function, and the one it makes, must answer.
 SIGSETXID = 33
 ALL_BUT_SETXID = ALMOST_ALL & ~(1 << (SIGSETXID - 1))
