@@ -338,8 +338,7 @@ class Tracer:
         region = self._region
         if region is None or region.is_spent:
             return True
-        unused = page.stage != Stage.DONE or page.outcome < 0 or self._job["operation"] != 1
-        shared = page.shared_address if unused and not keep_shared else 0
+        shared = page.shared_address if self._is_unused(page) and not keep_shared else 0
         limit = time.monotonic_ns() + CANCEL_GRACE_NS
         while not self._helper_gone(region, self._route):
             if time.monotonic_ns() > limit:
@@ -349,6 +348,10 @@ class Tracer:
             return False
         self._region = None  # it is no more: nobody may look into it
         return True
+
+    def _is_unused(self, page: Any) -> bool:
+        """Whether no hooks came of a call that has run, or never will."""
+        return page.stage != Stage.DONE or page.outcome < 0 or self._job["operation"] != 1
 
     def _helper_gone(self, region: Region, route: Route | None) -> bool:
         """K's thread is gone when the kernel says so; P's when nobody in the process has its number."""
@@ -404,14 +407,16 @@ class Tracer:
         except OSError:  # another tracer came, say: what was done stays done
             return False
 
-    def _clean_queued(self, with_shared: bool = False) -> bool:
-        """Regions of calls that were cancelled in the queue: out as soon as the call has passed by."""
+    def _clean_queued(self, declined: bool = False) -> bool:
+        """Regions of calls that were cancelled in the queue: out as soon as the call has passed by. With the last
+        one goes the shared memory, if nothing came of it; those of earlier tries have it in common with it."""
         self._queued = [each for each in self._queued if not each[0].is_spent]
         for region, route in tuple(self._queued):
             page = region.read()
             if page.stage < Stage.DONE or not self._helper_gone(region, route):
                 continue
-            if self._unmap(region, page.shared_address if with_shared else 0):
+            unused = declined or (region is self._region and self._is_unused(page))
+            if self._unmap(region, page.shared_address if unused else 0):
                 self._queued.remove((region, route))
         return not self._queued
 
@@ -420,14 +425,13 @@ class Tracer:
         the shared memory if no hooks came of it."""
         limit = time.monotonic_ns() + LINGER_NS
         region = self._region if self._region is not None and not self._region.is_spent else None
-        unused = declined or (region is not None and region.read().stage < Stage.DONE)
         if region is not None and self._route is not None:
             self._queued.append((region, self._route))
         elif not self._stopper.adrift:  # mapped, but nobody was ever sent there
             for idle in self._mapped:
                 if not idle.is_spent and all(idle is not queued for queued, _ in self._queued):
                     self._unmap(idle, 0)
-        while not self._clean_queued(with_shared=unused) and time.monotonic_ns() < limit:
+        while not self._clean_queued(declined) and time.monotonic_ns() < limit:
             time.sleep(0.1)
         if declined and self.left_behind and not self._queued:
             self._unmap(None, self._shared_address)
