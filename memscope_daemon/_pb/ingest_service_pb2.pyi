@@ -54,7 +54,7 @@ class HelloAck(_message.Message):
     def __init__(self, protocol_version: _Optional[int] = ..., last_batch: _Optional[int] = ...) -> None: ...
 
 class Batch(_message.Message):
-    __slots__ = ("batch_number", "time_ns", "dictionary", "events", "losses", "produced_count", "shipped_count", "live_block_count")
+    __slots__ = ("batch_number", "time_ns", "dictionary", "events", "losses", "produced_count", "shipped_count", "live_block_count", "cut_off_ns")
     BATCH_NUMBER_FIELD_NUMBER: _ClassVar[int]
     TIME_NS_FIELD_NUMBER: _ClassVar[int]
     DICTIONARY_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +63,7 @@ class Batch(_message.Message):
     PRODUCED_COUNT_FIELD_NUMBER: _ClassVar[int]
     SHIPPED_COUNT_FIELD_NUMBER: _ClassVar[int]
     LIVE_BLOCK_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CUT_OFF_NS_FIELD_NUMBER: _ClassVar[int]
     batch_number: int
     time_ns: int
     dictionary: _dictionary_pb2.Dictionary
@@ -71,7 +72,8 @@ class Batch(_message.Message):
     produced_count: int
     shipped_count: int
     live_block_count: int
-    def __init__(self, batch_number: _Optional[int] = ..., time_ns: _Optional[int] = ..., dictionary: _Optional[_Union[_dictionary_pb2.Dictionary, _Mapping]] = ..., events: _Optional[_Union[_events_pb2.EventColumns, _Mapping]] = ..., losses: _Optional[_Iterable[_Union[_events_pb2.Loss, _Mapping]]] = ..., produced_count: _Optional[int] = ..., shipped_count: _Optional[int] = ..., live_block_count: _Optional[int] = ...) -> None: ...
+    cut_off_ns: int
+    def __init__(self, batch_number: _Optional[int] = ..., time_ns: _Optional[int] = ..., dictionary: _Optional[_Union[_dictionary_pb2.Dictionary, _Mapping]] = ..., events: _Optional[_Union[_events_pb2.EventColumns, _Mapping]] = ..., losses: _Optional[_Iterable[_Union[_events_pb2.Loss, _Mapping]]] = ..., produced_count: _Optional[int] = ..., shipped_count: _Optional[int] = ..., live_block_count: _Optional[int] = ..., cut_off_ns: _Optional[int] = ...) -> None: ...
 
 class BatchAck(_message.Message):
     __slots__ = ("batch_number",)

@@ -27,7 +27,8 @@ class Evidence:
     """What is known of a session at session time ``time_ns``.
 
     ``stacks``, ``threads``, ``domains``: sums indexed by number. ``names``: of threads, by native id, as
-    seen from outside. ``largest_bytes``: the largest block sampled so far.
+    seen from outside. ``largest_bytes``: the largest block sampled so far. ``cut_off_ns``: session time since
+    when nothing was recorded, because another tool has taken the hooks out; 0: they are in.
     """
 
     session: SessionInfo
@@ -43,6 +44,7 @@ class Evidence:
     largest_bytes: int
     resident: Resident = NOT_MEASURED
     names: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    cut_off_ns: int = 0
 
 
 def dense(found: KeyedSums, count: int) -> Sums:

@@ -25,7 +25,7 @@ def report(evidence: Evidence, site_limit: int = 0) -> Report:
         ask.domains(evidence),
         quality,
         evidence.resident,
-        preface(figures, quality, evidence.resident),
+        (*_cut_off(evidence.cut_off_ns), *preface(figures, quality, evidence.resident)),
     )
 
 
@@ -43,6 +43,16 @@ def preface(figures: Figures, quality: Quality, resident: Resident) -> tuple[str
             f"{quality.lost_count} samples ({quality.drop_rate:.1%}) were lost; intervals are wider for it."
         )
     return tuple(lines)
+
+
+def _cut_off(cut_off_ns: int) -> tuple[str, ...]:
+    """What is live then was live at that moment: it is no leak."""
+    if not cut_off_ns:
+        return ()
+    return (
+        f"Cut off at {cut_off_ns / 1e9:.1f} s: another tool took memscope's hooks out (as tracemalloc.stop"
+        " does). Nothing was recorded since; live figures are those of that moment. Attach again to go on.",
+    )
 
 
 def stack_values(evidence: Evidence, measure: str) -> tuple[StackValue, ...]:

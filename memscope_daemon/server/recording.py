@@ -68,6 +68,7 @@ class Recording:
         self._time_ns = 0
         self._shipped_count = 0
         self._raw_count = 0
+        self._cut_off_ns = 0
         meta = self._capture.meta()
         self.stored_batch = int(meta.get("last_batch", "0"))
         self._numbers = BatchNumbers(self.stored_batch)
@@ -108,6 +109,8 @@ class Recording:
         self._tables.add(rows)
         columns = wire_columns.resolve(columns, self._tables.stack_limit, self._tables.thread_limit)
         self._live.add(columns, self._by_bytes(columns))
+        if batch.cut_off_ns:
+            self._cut_off_ns = max(batch.cut_off_ns, 0)
         self._losses.update((loss.cause, loss) for loss in losses)
         self._numbers.take(batch.batch_number)
         self._time_ns = max(self._time_ns, batch.time_ns, self._live.time_ns)
@@ -157,7 +160,11 @@ class Recording:
         pile = self._pile
         if not pile.since_ns:
             return False
-        meta = {"last_batch": str(self._numbers.last), "time_ns": str(self._time_ns)}
+        meta = {
+            "last_batch": str(self._numbers.last),
+            "time_ns": str(self._time_ns),
+            "cut_off_ns": str(self._cut_off_ns),
+        }
         try:
             self._capture.append(pile.columns, pile.rows, self._losses.values(), meta)
         except SystemFailure:
@@ -223,6 +230,7 @@ class Recording:
             live.largest_bytes,
             resident,
             names,
+            self._cut_off_ns,
         )
 
     def _put(self, columns: Columns, rows: DictionaryRows) -> None:
@@ -251,3 +259,4 @@ class Recording:
             self._live.add(columns, self._by_bytes(columns))
             self._count(columns)
         self._time_ns = max(int(meta.get("time_ns", "0")), self._live.time_ns)
+        self._cut_off_ns = int(meta.get("cut_off_ns", "0"))

@@ -280,7 +280,9 @@ class Session(ctypes.Structure):
         ("raw", Ring),
         ("meta", Ring),
         ("losses", LossCounter * LOSS_ROOM),
-        ("reserved3", _u64 * 8),
+        ("image", _u64),
+        ("hooks", _u64 * 3),
+        ("reserved3", _u64 * 4),
     )
 
 

@@ -47,11 +47,13 @@ class Drain:
         self._metadata = MetadataReader()
         self._dictionary = DictionaryWriter(start_ns, self._commanded)
         self._commands: list[Sampling] = []
+        self.latest_ns = [0, 0, 0]  # CLOCK_MONOTONIC of the newest record of each domain
         self._waiting: list[rings.Records] = []
         self._bad_record_count = 0
         self._bad_reference_count = 0
         self._skipped = (0, 0)
         self._earlier_losses: dict[str, int] = {}
+        self.cut_off_ns = 0  # session time, as on the wire
         self._sent_losses: list[LossFigures] = []
         self._drained_heads = (0, 0, 0)  # with nothing left between them and the tails
         self.fill = 0.0  # of the fuller event ring at the last look, 0..1
@@ -147,12 +149,19 @@ class Drain:
     def _keep(self, records: rings.Records) -> int:
         if len(records):
             known = self._dictionary
+            self._note_latest(records)
             checked = columns.check(records, known.stacks, known.threads, known.samplings)
             self._bad_record_count += checked.bad_count
             self._bad_reference_count += checked.bad_reference_count
             self._waiting.append(checked.records)
             self.waiting_count += len(checked.records)
         return len(records)
+
+    def _note_latest(self, records: rings.Records) -> None:
+        for domain in range(len(self.latest_ns)):
+            times = records["time_ns"][records["domain"] == domain]
+            if len(times):
+                self.latest_ns[domain] = max(self.latest_ns[domain], int(times.max()))
 
     def _batch(self, rows: dictionary_pb2.Dictionary | None, records: rings.Records, now_ns: int) -> None:
         self.batch_count += 1
@@ -167,6 +176,7 @@ class Drain:
             produced_count=self.produced_count,
             shipped_count=self.shipped_count,
             live_block_count=self._shared.status().live_block_count,
+            cut_off_ns=self.cut_off_ns,
         )
         self._emit(pb.IngestStreamRequest(batch=batch).SerializeToString())
 

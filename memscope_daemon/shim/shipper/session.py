@@ -25,12 +25,14 @@ from memscope_daemon._pb import session_pb2
 from memscope_daemon.shim import layout, messages
 from memscope_daemon.shim.job import Job, Resume, ShipperExit
 from memscope_daemon.shim.shipper.drain import BATCH_EVENTS_MAX, Drain
+from memscope_daemon.shim.shipper.hook_watch import HookWatch
 from memscope_daemon.shim.shipper.link import PROTOCOL_VERSION, IngestLink, LinkState
 from memscope_daemon.shim.shipper.outbox import Outbox
 from memscope_daemon.shim.shipper.pace import BEAT_NS, FLUSH_AGE_NS, IDLE_SLEEP_NS, Pace
 from memscope_daemon.shim.shipper.shared import Sampling, SharedMemory
 from memscope_daemon.shim.shipper.target_watch import TargetWatch
 
+LOOK_AT_HOOKS_NS = 300_000_000
 LOOK_AROUND_NS = 1_000_000_000  # between looks at what changes seldom: exec, losses
 
 
@@ -82,6 +84,8 @@ class Session:
         self._beat_ns = 0
         self._flushed_ns = 0
         self._looked_around_ns = 0
+        self._looked_at_hooks_ns = 0
+        self._hooks: HookWatch | None = None
         self._began_ns = clock.monotonic_ns()
         self._leaving_since_ns = 0
         self._detach_deadline_ns = 0  # 0 = nobody waits for an answer
@@ -137,6 +141,8 @@ class Session:
 
     def _await_shim(self) -> int:
         if self._shared.state in (layout.State.ACTIVE, layout.State.DETACHED):
+            # before anybody knows that the hooks are in, and could take them out again
+            self._hooks = HookWatch(self._job.pid, *self._shared.hooks())
             self._link.start(self._hello())
             self._phase = Phase.DRAINING
             return 0
@@ -166,6 +172,8 @@ class Session:
             return self._target_end()
         if self._shared.state == layout.State.DETACHED:
             return End(session_pb2.END_REASON_DETACHED, "detached", self._detach_detail())
+        if now_ns - self._looked_at_hooks_ns > LOOK_AT_HOOKS_NS:
+            self._look_at_hooks(now_ns)
         if now_ns - self._looked_around_ns > LOOK_AROUND_NS:
             self._looked_around_ns = now_ns
             if self._watch.replaced:
@@ -175,6 +183,15 @@ class Session:
             if self._drain.losses_changed:
                 self._drain.flush(now_ns, even_empty=True)
         return None
+
+    def _look_at_hooks(self, now_ns: int) -> None:
+        """Whether they are still called: another tool that goes can take them along without a word."""
+        self._looked_at_hooks_ns = now_ns
+        cut_ns = self._hooks.look(now_ns, self._drain.latest_ns) if self._hooks else 0
+        cut_off_ns = max(cut_ns - self._job.start_monotonic_ns, 1) if cut_ns > 0 else cut_ns
+        if cut_off_ns != self._drain.cut_off_ns and not self._shared.detaching:
+            self._drain.cut_off_ns = cut_off_ns
+            self._drain.flush(now_ns, even_empty=True)
 
     def _flush_if_due(self, now_ns: int, *, ending: bool) -> None:
         drain = self._drain

@@ -156,6 +156,12 @@ class SharedMemory:
         self._half_words[_offset(name, part) // 4] = value
 
     @property
+    def detaching(self) -> bool:
+        """Whether the shim was asked to take its hooks out, or has."""
+        asked = int(self._half_words[_offset("control", "detach") // 4])
+        return bool(asked) or self.state == layout.State.DETACHED
+
+    @property
     def seed(self) -> int:
         """As it stands in the control words."""
         return int(self._words[_offset("control", "seed") // 8])
@@ -185,6 +191,11 @@ class SharedMemory:
                 count, size = float(self._doubles[base + 1]), float(self._doubles[base + 2])
                 found.append(LossFigures(cause.lower(), records, _sane(count), _sane(size)))
         return found
+
+    def hooks(self) -> tuple[int, tuple[int, ...]]:
+        """An address in the interpreter's data, and our malloc of each domain; 0 where nobody has said."""
+        header = _SESSION.from_buffer_copy(self.map)
+        return int(header.image), tuple(int(each) for each in header.hooks)
 
     # --- rings -----------------------------------------------------------------------------------
 

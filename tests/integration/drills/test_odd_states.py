@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -132,6 +133,46 @@ def test_without_address_space_it_is_declined_and_works_on(
     assert refused.value.next_step
     plain.works()
     settle(plain, before)
+    plain.end()
+
+
+def preface(daemon: Serving, session: Session) -> str:
+    return " ".join(json.loads(daemon.client.export(session.session_id, "json")[1])["preface"])
+
+
+def test_hooks_that_tracemalloc_took_out_are_noticed_and_the_figures_stand_still(
+    daemon: Serving, plain: Target
+) -> None:
+    plain.ask("tracemalloc", "start")
+    session = watched(daemon, plain)
+    assert "Cut off" not in preface(daemon, session)
+    plain.ask("tracemalloc", "stop")
+    until(lambda: "Cut off at" in preface(daemon, session), "the cut to be noticed")
+    before = daemon.client.report(session.session_id).figures
+    plain.works()
+    assert daemon.client.report(session.session_id).figures.live_bytes == before.live_bytes
+    report = left(daemon, plain, session)
+    assert report.figures.live_bytes == before.live_bytes
+    assert "Cut off at" in preface(daemon, session)
+
+
+def test_a_tool_that_comes_after_us_and_goes_by_us_is_no_cut(daemon: Serving, plain: Target) -> None:
+    session = watched(daemon, plain)
+    for step in ("start", "stop", "start"):
+        plain.ask("tracemalloc", step)
+        recorded = daemon.client.report(session.session_id).quality.recorded_count
+        until(
+            lambda seen=recorded: (
+                plain.works()
+                or daemon.client.report(session.session_id).quality.recorded_count > seen + 1000
+            ),
+            "more to be recorded",
+        )
+        assert "Cut off" not in preface(daemon, session)
+    daemon.detach(session)
+    assert "Cut off" not in preface(daemon, session)
+    plain.ask("tracemalloc", "stop")
+    plain.works()
     plain.end()
 
 

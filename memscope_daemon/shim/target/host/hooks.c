@@ -191,6 +191,13 @@ uint32_t ms_hooks_install(void)
     return (1u << MS_DOMAINS) - 1;
 }
 
+void ms_hooks_tell(struct ms_session *head)
+{
+    head->image = (uint64_t)ms_python.code_type;
+    for (int domain = 0; domain < MS_DOMAINS; domain++)
+        head->hooks[domain] = (uint64_t)OURS[domain].malloc;
+}
+
 static bool remove_domain(int domain)
 {
     struct ms_allocator found;

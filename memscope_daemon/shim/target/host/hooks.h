@@ -8,6 +8,9 @@
  * bit set of domains in which they stand now. */
 uint32_t ms_hooks_install(void);
 
+/* Writes down where the outside may see whether our functions are still in the tables. */
+void ms_hooks_tell(struct ms_session *head);
+
 /* Takes our functions out where they are on top. Returns the bit set of domains in which they had to stay,
  * under another tool's; there they pass through. */
 uint32_t ms_hooks_remove(void);

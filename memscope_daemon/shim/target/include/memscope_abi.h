@@ -257,7 +257,9 @@ struct ms_session {
     struct ms_ring raw;    /* at 448 */
     struct ms_ring meta;   /* at 576 */
     struct ms_loss_counter losses[MS_LOSS_ROOM]; /* at 704 */
-    uint64_t reserved3[8];
+    uint64_t image;    /* an address in the interpreter's data (PyCode_Type): its allocator tables lie near */
+    uint64_t hooks[3]; /* our malloc of each domain, as it stands in those tables while the hooks are in */
+    uint64_t reserved3[4];
 };
 _Static_assert(offsetof(struct ms_session, control) == 192, "layout.py");
 _Static_assert(offsetof(struct ms_session, status) == 256, "layout.py");

@@ -69,6 +69,7 @@ static int enter(struct ms_attach *attach)
     status->python_hexversion = attach->python_hexversion;
     status->entered_ns = ms_clock_ns();
     status->hooks_on_top = ms_hooks_install();
+    ms_hooks_tell(ms_shared.head);
     /* Until here the hooks, finding `active` at 0, put themselves to sleep. Now they are woken: a new gap
      * for the GIL side, a new epoch for every thread's RAW side. */
     __atomic_store_n(&ms_active, 1, __ATOMIC_SEQ_CST);
@@ -99,8 +100,10 @@ static void name_library(const struct ms_attach *attach)
 
 __attribute__((visibility("default"))) int memscope_shim_enter_1(struct ms_attach *attach)
 {
-    if (attach->magic != MS_ATTACH_MAGIC || attach->abi_version != MS_ABI_VERSION)
+    if (attach->magic != MS_ATTACH_MAGIC)
         return MS_ENTER_BAD_VERSION;
+    if (attach->abi_version != MS_ABI_VERSION) /* a newer or older memscope may take the hooks out all the same */
+        return attach->operation == MS_OP_LEAVE ? leave() : MS_ENTER_BAD_VERSION;
     name_library(attach);
     if (attach->operation == MS_OP_ENTER)
         return enter(attach);

@@ -1,0 +1,106 @@
+"""Whether hooks are still called, told from words in the memory of a process: this one."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memscope_daemon.shim.shipper.hook_watch import CALLED_AFTER_ALL, TABLE_BYTES, HookWatch
+
+HOOKS = (0x6D656D73636F7031, 0x6D656D73636F7032, 0x6D656D73636F7033)
+NOTHING_RECORDED = (0, 0, 0)
+SOURCE = "unsigned long tables[64] = {1}, notes[64] = {1}; int constant = 1;"
+
+
+class Image:
+    """A library with writable words, as an interpreter has them."""
+
+    def __init__(self, path: Path) -> None:
+        library = ctypes.CDLL(str(path))
+        self.tables = (ctypes.c_ulong * 64).in_dll(library, "tables")
+        self.notes = (ctypes.c_ulong * 64).in_dll(library, "notes")
+        for words in (self.tables, self.notes):
+            ctypes.memset(words, 0, ctypes.sizeof(words))
+        self.address = ctypes.addressof(ctypes.c_int.in_dll(library, "constant"))
+
+    def hook(self) -> None:
+        for domain, hook in enumerate(HOOKS):
+            self.tables[domain * TABLE_BYTES // 8 + 1] = hook
+
+    def unhook(self, domain: int) -> None:
+        self.tables[domain * TABLE_BYTES // 8 + 1] = 7
+
+    def watch(self) -> HookWatch:
+        return HookWatch(os.getpid(), self.address, HOOKS)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Iterator[Image]:
+    compiler = shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("needs a compiler")
+    source, library = tmp_path / "image.c", tmp_path / "image.so"
+    source.write_text(SOURCE)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    made = Image(library)
+    made.hook()
+    yield made
+    for words in (made.tables, made.notes):  # the library stays mapped
+        ctypes.memset(words, 0, ctypes.sizeof(words))
+
+
+def test_hooks_in_place_are_said_to_be_in_place(image: Image) -> None:
+    watch = image.watch()
+    assert [watch.look(now, NOTHING_RECORDED) for now in (10, 20, 30)] == [0, 0, 0]
+
+
+def test_a_hook_that_nobody_holds_is_missed_at_the_second_look(image: Image) -> None:
+    watch = image.watch()
+    assert watch.look(10, NOTHING_RECORDED) == 0
+    image.unhook(2)
+    assert [watch.look(now, NOTHING_RECORDED) for now in (20, 30, 40)] == [0, 10, 10]
+
+
+def test_a_hook_that_another_tool_has_noted_is_called(image: Image) -> None:
+    watch = image.watch()
+    image.unhook(1)
+    image.notes[5] = HOOKS[1]
+    assert [watch.look(now, NOTHING_RECORDED) for now in (20, 30)] == [0, 0]
+
+
+def test_a_record_that_comes_later_takes_the_word_back_for_good(image: Image) -> None:
+    watch = image.watch()
+    image.unhook(2)
+    later = 10**9
+    assert [watch.look(now, (0, 0, 5)) for now in (10, 20)] == [0, 5]
+    assert watch.look(later, (later, later, 0)) == 5
+    assert watch.look(later, (0, 0, later)) == CALLED_AFTER_ALL
+    assert watch.look(later, NOTHING_RECORDED) == CALLED_AFTER_ALL
+
+
+def test_an_old_note_of_another_tool_is_told_from_the_tables(image: Image) -> None:
+    for domain, place in ((1, 1), (0, 6), (2, 11)):  # in an order of its own
+        image.notes[place] = HOOKS[domain]
+    watch = image.watch()
+    assert watch.look(10, NOTHING_RECORDED) == 0
+    for place in (1, 6, 11):
+        image.notes[place] = 0
+    image.unhook(0)
+    assert [watch.look(now, NOTHING_RECORDED) for now in (20, 30)] == [0, 10]
+
+
+def test_where_the_tables_are_not_certain_nothing_is_said(image: Image) -> None:
+    for domain in range(3):
+        image.notes[domain * TABLE_BYTES // 8] = HOOKS[domain]
+    watch = image.watch()
+    for domain in range(3):
+        image.unhook(domain)
+        image.notes[domain * TABLE_BYTES // 8] = 0
+    assert [watch.look(now, NOTHING_RECORDED) for now in (20, 30)] == [0, 0]
+    assert HookWatch(os.getpid(), 0, (0, 0, 0)).look(10, NOTHING_RECORDED) == 0
