@@ -351,7 +351,7 @@ class Tracer:
 
     def _is_unused(self, page: Any) -> bool:
         """Whether no hooks came of a call that has run, or never will."""
-        return page.stage != Stage.DONE or page.outcome < 0 or self._job["operation"] != 1
+        return bool(page.stage != Stage.DONE or page.outcome < 0 or self._job["operation"] != 1)
 
     def _helper_gone(self, region: Region, route: Route | None) -> bool:
         """K's thread is gone when the kernel says so; P's when nobody in the process has its number."""
@@ -408,8 +408,10 @@ class Tracer:
             return False
 
     def _clean_queued(self, declined: bool = False) -> bool:
-        """Regions of calls that were cancelled in the queue: out as soon as the call has passed by. With the last
-        one goes the shared memory, if nothing came of it; those of earlier tries have it in common with it."""
+        """Regions of calls that were cancelled in the queue: out as soon as the call has passed by.
+
+        With the last one goes the shared memory, if nothing came of it; earlier tries have it in common.
+        """
         self._queued = [each for each in self._queued if not each[0].is_spent]
         for region, route in tuple(self._queued):
             page = region.read()

@@ -94,6 +94,10 @@ class Drain:
         """Whether anything read waits for its batch."""
         return bool(self._waiting) or self._dictionary.pending
 
+    def has_read(self, heads: tuple[int, int, int]) -> bool:
+        """Whether all events up to these heads have been read."""
+        return self._events.tail >= heads[0] and self._raw.tail >= heads[1]
+
     def read(self, limit: int = BATCH_EVENTS_MAX) -> int:
         """Takes up to ``limit`` records from each ring, and all metadata. Returns how many records."""
         if self._dictionary.line_table is None:

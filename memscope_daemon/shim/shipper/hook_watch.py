@@ -22,10 +22,10 @@ import numpy.typing as npt
 
 SHIM_NAME = "memscope_shim"
 TABLE_BYTES = 40  # PyMemAllocatorEx: ctx and four functions
-IMAGE_BYTES_MAX = 64 << 20  # of writable data that is searched
+IMAGE_BYTES_MAX = 512 << 20  # of writable data that is searched; numerical libraries bring 100 MiB of .bss
 CALLED_AFTER_ALL = -1
 _PIECE_BYTES = 4 << 20
-_LATER_NS = 50_000_000  # a record that was under way when the hooks went is not proof
+_LATER_NS = 500_000_000  # a record that was under way when the hooks went is not proof
 
 Words = npt.NDArray[np.uint64]
 

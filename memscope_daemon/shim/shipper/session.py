@@ -85,6 +85,7 @@ class Session:
         self._flushed_ns = 0
         self._looked_around_ns = 0
         self._looked_at_hooks_ns = 0
+        self._heads_at_look = (0, 0, 0)
         self._hooks: HookWatch | None = None
         self._began_ns = clock.monotonic_ns()
         self._leaving_since_ns = 0
@@ -186,7 +187,9 @@ class Session:
 
     def _look_at_hooks(self, now_ns: int) -> None:
         """Whether they are still called: another tool that goes can take them along without a word."""
-        self._looked_at_hooks_ns = now_ns
+        if not self._drain.has_read(self._heads_at_look):
+            return  # what was recorded while they were in comes first: a late reader is no late record
+        self._looked_at_hooks_ns, self._heads_at_look = now_ns, self._shared.heads()
         cut_ns = self._hooks.look(now_ns, self._drain.latest_ns) if self._hooks else 0
         cut_off_ns = max(cut_ns - self._job.start_monotonic_ns, 1) if cut_ns > 0 else cut_ns
         if cut_off_ns != self._drain.cut_off_ns and not self._shared.detaching:

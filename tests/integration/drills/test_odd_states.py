@@ -163,8 +163,7 @@ def test_a_tool_that_comes_after_us_and_goes_by_us_is_no_cut(daemon: Serving, pl
         recorded = daemon.client.report(session.session_id).quality.recorded_count
         until(
             lambda seen=recorded: (
-                plain.works()
-                or daemon.client.report(session.session_id).quality.recorded_count > seen + 1000
+                plain.works() or daemon.client.report(session.session_id).quality.recorded_count > seen + 1000
             ),
             "more to be recorded",
         )
