@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import time
@@ -14,7 +15,7 @@ from memscope_daemon.attach.routes import Choice, Route
 from memscope_daemon.attach.stop import Gone, Net, StoppedThread, Unsafe, promptly
 from memscope_daemon.attach.waits import Wait
 
-TRIES, TRIES_NS = 50, 2_000_000_000
+TRIES, TRIES_NS = 50, 2_000_000_000  # so many and so long at least: on a busy machine one try can take long
 SENT_NS, SENT_LIMIT_NS, SENT_POLL_S = 20_000_000, 10_000_000_000, 0.0002
 
 
@@ -61,7 +62,7 @@ class Stopper:
         :raises Declined: no safe moment came. :raises Gone: the process ended.
         """
         limit, last = time.monotonic_ns() + TRIES_NS, "busy"
-        for attempt in range(TRIES):
+        for attempt in itertools.count():
             if heed_cancel:
                 self._asker.listen()
                 if self._asker.cancelled:
@@ -78,17 +79,16 @@ class Stopper:
                 last = unsafe.reason
                 if unsafe.report is not None:
                     self._asker.tell_stop(unsafe.report)
-                if last == "again":
-                    continue
             except ProcessLookupError:
                 raise Gone from None
             except Gone:
                 if not os.path.exists(f"/proc/{self._pid}"):  # noqa: PTH110
                     raise
                 last = "thread-ended"
-            if time.monotonic_ns() > limit:
+            if attempt >= TRIES and time.monotonic_ns() > limit:
                 break
-            time.sleep(random.uniform(0.001, 0.02))
+            if last != "again":
+                time.sleep(random.uniform(0.001, 0.02))
         raise Declined("stopped" if last == "group-stop" else "no-safe-moment", last)
 
     def stop(self, choice: Choice, task: procfs.Task, attempt: int) -> StoppedThread:
