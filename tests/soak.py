@@ -9,9 +9,10 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.drills import kills
+from tests.support.drills import kills, own_tests
 from tests.support.drills.rig import Drill, Rig
 
 DRILLS: dict[str, Drill] = {
@@ -19,6 +20,10 @@ DRILLS: dict[str, Drill] = {
     "kill-shipper": kills.kill_shipper,
     "kill-daemon": kills.kill_daemon,
     "kill-all": kills.kill_everything,
+}
+#: Not rounds but runs of their own, with options of their own (``scripts/soak NAME --help``).
+RUNS: dict[str, Callable[[list[str]], int]] = {
+    "cpython-tests": own_tests.main,
 }
 
 
@@ -48,7 +53,9 @@ def rounds(name: str, seed: int, first: int, seconds: float) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    listed = "\n".join(f"  {name:<16}{drill.__doc__}" for name, drill in DRILLS.items())
+    if arguments and arguments[0] in RUNS:
+        return RUNS[arguments[0]](arguments[1:])
+    listed = "\n".join(f"  {name:<16}{drill.__doc__}" for name, drill in {**DRILLS, **RUNS}.items())
     parser = argparse.ArgumentParser(
         prog="scripts/soak",
         description="Hurts memscope and its targets at moments that a seed decides; checks what must follow.",
