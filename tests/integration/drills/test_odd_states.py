@@ -9,23 +9,16 @@ import pytest
 
 from memscope_client import Client, DaemonError, Report, Sampling, Session
 from tests.support.daemon import Serving
-from tests.support.interpreters import Interpreter, supported_interpreters
+from tests.support.interpreters import Interpreter
 from tests.support.outside import ProcessState, difference, image_words, process_state, shim_mappings
 from tests.support.targets import Target
 from tests.support.waiting import until
 
 EVERYTHING = Sampling.rate(1.0, depth=20)
-STATES = ("traced", "profiled", "audited", "replaced", "deepest")
+STATES = ("traced", "profiled", "monitored", "audited", "replaced", "deepest")
+MONITORING = (3, 12)
 FORKS, FORKS_SLOW = 200, 1000
-INTERPRETERS = supported_interpreters()
-
-
-@pytest.fixture(params=INTERPRETERS, ids=lambda found: found.name)
-def interpreter(request: pytest.FixtureRequest, slow: bool) -> Interpreter:
-    found: Interpreter = request.param
-    if not slow and found not in (INTERPRETERS[0], INTERPRETERS[-1]):
-        pytest.skip("the oldest and the newest; all with --slow")
-    return found
+VISITS, VISITS_SLOW = 3, 100
 
 
 @pytest.fixture
@@ -69,6 +62,8 @@ def functions(report: Report) -> set[str]:
 def test_it_is_attached_to_and_left_and_nothing_of_it_differs(
     daemon: Serving, interpreter: Interpreter, state: str
 ) -> None:
+    if state == "monitored" and interpreter.version < MONITORING:
+        pytest.skip("sys.monitoring came with 3.12")
     with Target(interpreter, "odd", state) as target:
         target.works()
         before = process_state(target.pid)
@@ -89,6 +84,17 @@ def test_forked_children_are_silent_and_right(daemon: Serving, plain: Target, sl
     report = left(daemon, plain, session)
     assert "in_child" not in functions(report)
     assert {loss.cause for loss in report.quality.losses} <= {"alloc_ring_full", "free_ring_full"}
+
+
+def test_children_forked_while_it_is_attached_to_and_left_do_not_hang(
+    daemon: Serving, interpreter: Interpreter, slow: bool
+) -> None:
+    with Target(interpreter, "odd", "forking") as target:
+        for _ in range(VISITS_SLOW if slow else VISITS):
+            session = watched(daemon, target)
+            daemon.detach(session)
+        report = left(daemon, target, watched(daemon, target))
+        assert "in_child" not in functions(report)
 
 
 @pytest.mark.parametrize("how", ["fork", "spawn", "forkserver"])

@@ -2,7 +2,8 @@
 
     odd.py IN OUT PULSE STATE
 
-States: traced, profiled, audited, replaced, deepest, plain. Commands besides those of talk.py:
+States: traced, profiled, monitored (3.12), audited, replaced, deepest, forking, plain.
+Commands besides those of talk.py:
 
 ["forks", N]          forks N children one after the other, each allocates and checks; how many ended right
 ["processes", HOW]    a multiprocessing pool by fork, spawn or forkserver; what it returned
@@ -12,10 +13,13 @@ States: traced, profiled, audited, replaced, deepest, plain. Commands besides th
 """
 
 import builtins
+import ctypes
+import functools
 import multiprocessing
 import os
 import resource
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -23,6 +27,7 @@ from talk import Talk
 
 CHILD_BYTES = 30011
 HEADROOM_FRAMES = 60
+CHILD_MAY_TAKE_S = 20
 
 
 def work(n):
@@ -114,6 +119,34 @@ class Observed:
         return result == RIGHT and self.log == self.first and len(self.log) > 100
 
 
+class Monitored:
+    """Rounds of work under sys.monitoring, every event of Python code: each log is that of the first."""
+
+    EVENTS = "PY_START PY_RESUME PY_RETURN PY_YIELD CALL LINE JUMP BRANCH RAISE EXCEPTION_HANDLED C_RETURN"
+    TOOL = 3
+
+    def __init__(self):
+        self.first = self.log = None
+        sys.monitoring.use_tool_id(self.TOOL, "odd")
+        for name in self.EVENTS.split():
+            event = getattr(sys.monitoring.events, name)
+            sys.monitoring.register_callback(self.TOOL, event, functools.partial(self.note, name))
+
+    def note(self, name, code, *where):
+        if code in (work.__code__, squares.__code__):
+            self.log.append((name, code.co_name, repr(where[0])[:20]))
+
+    def round(self):
+        self.log = []
+        events = sys.monitoring.events
+        wanted = sum(getattr(events, name) for name in self.EVENTS.split() if name != "C_RETURN")
+        sys.monitoring.set_events(self.TOOL, wanted)
+        result = work(50)
+        sys.monitoring.set_events(self.TOOL, 0)
+        self.first = self.first or self.log
+        return result == RIGHT and self.log == self.first and len(self.log) > 100
+
+
 def serve_with(talk, one_round):
     while True:
         talk.check(one_round())
@@ -136,6 +169,29 @@ def traced(talk):
 
 def profiled(talk):
     serve_with(talk, Observed(sys.setprofile).round)
+
+
+def monitored(talk):
+    serve_with(talk, Monitored().round)
+
+
+def forking(talk):
+    """Forks without end; each child loads a library, allocates, and must end right and in time."""
+    serve_with(talk, one_child)
+
+
+def one_child():
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            status = 0 if ctypes.CDLL("libm.so.6").abs(-7) == 7 and in_child() else 1
+        finally:
+            os._exit(status)
+    deadline = time.monotonic() + CHILD_MAY_TAKE_S
+    while (ended := os.waitpid(pid, os.WNOHANG))[0] == 0 and time.monotonic() < deadline:
+        time.sleep(0.0002)
+    return ended == (pid, 0)
 
 
 def audited(talk):
