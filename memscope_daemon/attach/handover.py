@@ -15,7 +15,7 @@ import os
 import stat
 from pathlib import Path
 
-from memscope_daemon.attach import procfs
+from memscope_daemon.attach import mapped_file, procfs
 from memscope_daemon.attach.elf import Elf, NotElf
 from memscope_daemon.attach.procfs import Mapping
 from memscope_daemon.shim import layout
@@ -52,7 +52,7 @@ def mapped_shims(pid: int, maps: tuple[Mapping, ...], shim: Path) -> tuple[Mappe
 
 def _mapped_shim(pid: int, begin: Mapping, maps: tuple[Mapping, ...], wanted: bytes) -> MappedShim:
     with contextlib.suppress(NotElf, OSError):
-        with Elf(procfs.map_file(pid, begin)) as elf:
+        with Elf(mapped_file.path_of(pid, begin)) as elf:
             at = elf.symbols((layout.ENTRY_NAME,)).get(layout.ENTRY_NAME, 0)
             entry = at + elf.load_base(begin.start)
             is_same = elf.equals(wanted)

@@ -147,6 +147,16 @@ def _unreadable(f: Facts) -> AttachRefused | None:
     )
 
 
+def _replaced_file(f: Facts) -> AttachRefused | None:
+    if not f.replaced_file:
+        return None
+    return refuse(
+        "file-replaced",
+        f"{f.replaced_file} is no longer the file that process {f.pid} has mapped",
+        "it was upgraded or removed: run memscope as root, or start the process anew",
+    )
+
+
 def _seccomp(f: Facts) -> AttachRefused | None:
     if f.seccomp_mode == 0:
         return None
@@ -344,8 +354,9 @@ def _memory(f: Facts) -> AttachRefused | None:
 
 RULES: tuple[Rule, ...] = (
     _no_such_process, _exited, _self, _thread, _state, _traced, _stopped, _other_user, _yama, _unreadable,
-    _vfork_child, _seccomp, _not_an_executable, _architecture, _pypy, _musl, _static, _changing, _not_python,
-    _version, _build, _layout, _shadow_stack, _symbols, _clock, _shim_file, _memory,
+    _vfork_child, _seccomp, _not_an_executable, _architecture, _pypy, _musl, _static, _changing,
+    _replaced_file, _not_python, _version, _build, _layout, _shadow_stack, _symbols, _clock, _shim_file,
+    _memory,
 )  # fmt: skip
 
 

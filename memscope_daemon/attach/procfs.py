@@ -77,13 +77,6 @@ def _mapping(line: str) -> Mapping:
     )
 
 
-def map_file(pid: int, mapping: Mapping) -> str:
-    """A path that opens the mapped file itself; for the unprivileged, who may not, the file of that name
-    as the target sees it."""
-    exact = f"/proc/{pid}/map_files/{mapping.start:x}-{mapping.end:x}"
-    return exact if os.access(exact, os.R_OK) else f"/proc/{pid}/root{mapping.path}"
-
-
 def tids(pid: int) -> list[int]:
     try:
         return [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208

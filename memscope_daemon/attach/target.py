@@ -13,7 +13,7 @@ import re
 import time
 from pathlib import Path
 
-from memscope_daemon.attach import debug_offsets, handover, procfs, x86_64
+from memscope_daemon.attach import debug_offsets, handover, mapped_file, procfs, x86_64
 from memscope_daemon.attach.elf import Elf, ElfKind, NotElf, read_kind
 from memscope_daemon.attach.handover import MappedShim, Reader
 from memscope_daemon.attach.procfs import Mapping, Task
@@ -27,6 +27,8 @@ _INTERPRETERS = (
     ("PyInterpreterState_Get", "interpreter_current"),
     ("PyInterpreterState_Main", "interpreter_main"),
 )
+_LIBPYTHON = re.compile(r"libpython\d\.\d+[a-z]*\.so")
+_LIBC = re.compile(r"lib(c|pthread|dl)(\.so|-2)")
 _LEVELS = {0xA: "a", 0xB: "b", 0xC: "rc"}
 _MARKS = {"_Py_DecRefShared": "free-threaded", "_Py_NegativeRefcount": "debug"}
 
@@ -110,6 +112,7 @@ class Facts:
     elf: ElfKind | None = None
     static: bool = False
     changed_program: bool = False
+    replaced_file: str = ""
     shares_memory_with_parent: bool | None = False
     is_self: bool = False
     program: str = ""
@@ -186,6 +189,7 @@ def _with_memory(facts: Facts, shim: Path) -> Facts:
         facts,
         mappings=maps,
         static=_is_static(f"/proc/{pid}/exe"),
+        replaced_file=_replaced(pid, maps, executable),
         interpreter=_interpreter(pid, maps, executable),
         libc=_libc(pid, maps),
         tasks=procfs.tasks(pid),
@@ -260,13 +264,27 @@ def _first_mappings(maps: tuple[Mapping, ...]) -> dict[str, Mapping]:
     return first
 
 
+def _replaced(pid: int, maps: tuple[Mapping, ...], executable: str) -> str:
+    """The first file we must read that is another one now, and may not be opened as the mapped one."""
+    for path, mapping in _first_mappings(maps).items():
+        name = Path(path).name
+        if path == executable.removesuffix(" (deleted)") or _LIBPYTHON.match(name) or _LIBC.match(name):
+            try:
+                mapped_file.path_of(pid, mapping)
+            except mapped_file.FileReplaced:
+                return path
+            except OSError:
+                continue  # whoever needs it will say so
+    return ""
+
+
 def _interpreter(pid: int, maps: tuple[Mapping, ...], executable: str) -> Interpreter | None:
     first = _first_mappings(maps)
     names = {path: Path(path).name for path in first}
     pypy = next((path for path, name in names.items() if name.startswith(("libpypy", "pypy"))), "")
     if pypy:
         return Interpreter("pypy", path=pypy)
-    libraries = [path for path, name in names.items() if re.match(r"libpython\d\.\d+[a-z]*\.so", name)]
+    libraries = [path for path, name in names.items() if _LIBPYTHON.match(name)]
     candidates = [*libraries, *(path for path in first if path == executable.removesuffix(" (deleted)"))]
     for path in candidates:
         with contextlib.suppress(NotElf, OSError):
@@ -283,7 +301,7 @@ def _interpreter(pid: int, maps: tuple[Mapping, ...], executable: str) -> Interp
 def _read_interpreter(pid: int, mapping: Mapping, path: str) -> Interpreter | None:
     alternatives = {name for names in layout.PYTHON_API.values() for name in names}
     wanted = {*alternatives, *(name for name, _ in _INTERPRETERS), *_MARKS, "Py_Version", "_PyRuntime"}
-    with Elf(procfs.map_file(pid, mapping)) as elf:
+    with Elf(mapped_file.path_of(pid, mapping)) as elf:
         base = elf.load_base(mapping.start)
         found = elf.symbols(wanted)
         if "Py_IsInitialized" not in found:
@@ -329,8 +347,8 @@ def _libc(pid: int, maps: tuple[Mapping, ...]) -> LibC:
         name = Path(path).name
         if name.startswith(("ld-musl", "libc.musl")):
             kind = "musl"
-        if re.match(r"lib(c|pthread|dl)(\.so|-2)", name):
-            with contextlib.suppress(NotElf, OSError), Elf(procfs.map_file(pid, mapping)) as elf:
+        if _LIBC.match(name):
+            with contextlib.suppress(NotElf, OSError), Elf(mapped_file.path_of(pid, mapping)) as elf:
                 base = elf.load_base(mapping.start)
                 symbols = _named(layout.LIBC_API, elf.symbols(layout.LIBC_API), base) | symbols
                 if name.startswith("libc") and not kind:

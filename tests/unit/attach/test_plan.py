@@ -59,6 +59,7 @@ REFUSALS = {
     "musl": changed(libc=LibC("musl")),
     "static": changed(static=True, interpreter=None),
     "exec": changed(changed_program=True),
+    "file-replaced": changed(replaced_file="/usr/lib/libpython3.11.so.1.0", interpreter=None),
     "not-python": changed(interpreter=None),
     "unknown-version": python(hexversion=0),
     "too-old": python(hexversion=0x03080000),
