@@ -33,7 +33,7 @@ class _Answers:
 def figures(evidence: Evidence) -> Figures:
     """The whole session."""
     all_stacks = whole(evidence.stacks)
-    answers = _answers(all_stacks, unseen(evidence), margins(evidence.losses))
+    answers = _answers(all_stacks, unseen(evidence), margins(evidence))
     peak = _peak(sums.total(evidence.peak.by_stack), all_stacks.allocated, evidence)
     return Figures(
         evidence.time_ns,
@@ -55,7 +55,7 @@ def sites(evidence: Evidence, limit: int = 0) -> tuple[Site, ...]:
     peak_sums = _padded(evidence.peak.by_stack, evidence.stacks.allocated.count).take(stacks)
     peak_by_site = sums.regroup(peak_sums, group, len(names))
     order = _most_first(by_site)[: limit or None]
-    answers = _answers(_take(by_site, order), unseen(evidence), margins(evidence.losses))
+    answers = _answers(_take(by_site, order), unseen(evidence), margins(evidence))
     peak = _peak(peak_by_site.take(order), by_site.allocated.take(order), evidence)
     return tuple(_site(names[index], answers, peak, at) for at, index in enumerate(order))
 
@@ -64,7 +64,7 @@ def threads(evidence: Evidence) -> tuple[ThreadFigures, ...]:
     """Threads by allocated bytes, most first."""
     keys = active(evidence.threads)
     chosen = _take(evidence.threads, keys)
-    answers = _answers(chosen, unseen(evidence), margins(evidence.losses))
+    answers = _answers(chosen, unseen(evidence), margins(evidence))
     rows = [_thread(evidence, int(key), answers, at) for at, key in enumerate(keys)]
     return tuple(sorted(rows, key=lambda row: -row.allocated_bytes.value))
 
@@ -72,7 +72,7 @@ def threads(evidence: Evidence) -> tuple[ThreadFigures, ...]:
 def domains(evidence: Evidence) -> tuple[DomainFigures, ...]:
     """Allocator domains that anything was sampled in."""
     keys = active(evidence.domains)
-    answers = _answers(_take(evidence.domains, keys), unseen(evidence), margins(evidence.losses))
+    answers = _answers(_take(evidence.domains, keys), unseen(evidence), margins(evidence))
     return tuple(
         DomainFigures(
             Domain(int(key)),
@@ -98,7 +98,7 @@ def _answers(part: Balance, bound: Unseen, lost: Margins) -> _Answers:
 
 
 def _peak(part: Sums, allocated: Sums, evidence: Evidence) -> Intervals:
-    lost = margins(evidence.losses)
+    lost = margins(evidence)
     intervals = estimate.bytes_of(part, allocated, unseen(evidence))
     return intervals.widen(lost.freed_bytes, lost.allocated_bytes)
 

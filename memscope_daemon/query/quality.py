@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 
 from memscope_daemon.model.dictionary import LossRow
 from memscope_daemon.model.report import Quality
-from memscope_daemon.query.evidence import Evidence, unseen
+from memscope_daemon.query.evidence import Evidence, unseen, whole
 
 GOOD_BELOW = 0.05
 FAIR_BELOW = 0.15
 
 #: Causes by which an event loses its stack or thread, and is still recorded.
 ONLY_NAMES = frozenset({"stack_lost", "code_lost", "thread_lost"})
+
+#: Causes of which nobody knows what the records stood for.
+UNWEIGHED = frozenset({"shipper_died", "batch_gap", "bad_record"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,15 +28,36 @@ class Margins:
     freed_count: float = 0.0
 
 
-def margins(losses: Iterable[LossRow]) -> Margins:
-    """The sums over all causes that lose events."""
-    allocated = [loss for loss in losses if _loses(loss) and not loss.cause.startswith("free_")]
-    freed = [loss for loss in losses if _loses(loss) and not loss.cause.startswith("alloc_")]
+def margins(evidence: Evidence) -> Margins:
+    """The sums over all causes that lose events. Where it is not known what the lost records stood for, they
+    are taken to have stood for what the recorded ones do on the average."""
+    one = _average(evidence)
+    losses = [_weighed(loss, one) for loss in evidence.losses if _loses(loss)]
+    allocated = [loss for loss in losses if not loss.cause.startswith("free_")]
+    freed = [loss for loss in losses if not loss.cause.startswith("alloc_")]
     return Margins(
         sum(loss.weighted_bytes for loss in allocated),
         sum(loss.weighted_count for loss in allocated),
         sum(loss.weighted_bytes for loss in freed),
         sum(loss.weighted_count for loss in freed),
+    )
+
+
+def _average(evidence: Evidence) -> tuple[float, float]:
+    """Allocations and bytes that one recorded allocation stands for."""
+    allocated = whole(evidence.stacks).allocated
+    samples = max(float(allocated.row("samples")[0]), 1.0)
+    count = float(allocated.row("sure_weights")[0] + allocated.row("weights")[0])
+    size_bytes = float(allocated.row("sure_bytes")[0] + allocated.row("bytes")[0])
+    return count / samples, size_bytes / samples
+
+
+def _weighed(loss: LossRow, one: tuple[float, float]) -> LossRow:
+    if loss.cause not in UNWEIGHED:
+        return loss
+    count = loss.record_count
+    return dataclasses.replace(
+        loss, weighted_count=max(count * one[0], loss.weighted_count), weighted_bytes=count * one[1]
     )
 
 

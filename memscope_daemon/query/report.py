@@ -6,6 +6,7 @@ import math
 
 from memscope_daemon.metadata.tables import FrameNames
 from memscope_daemon.model.report import Figures, Quality, Report, Resident, StackValue
+from memscope_daemon.model.session import EndReason
 from memscope_daemon.query import figures as ask
 from memscope_daemon.query.evidence import Evidence, active
 from memscope_daemon.query.quality import assess
@@ -25,7 +26,7 @@ def report(evidence: Evidence, site_limit: int = 0) -> Report:
         ask.domains(evidence),
         quality,
         evidence.resident,
-        (*_cut_off(evidence.cut_off_ns), *preface(figures, quality, evidence.resident)),
+        (*_cut_off(evidence), *preface(figures, quality, evidence.resident)),
     )
 
 
@@ -45,13 +46,17 @@ def preface(figures: Figures, quality: Quality, resident: Resident) -> tuple[str
     return tuple(lines)
 
 
-def _cut_off(cut_off_ns: int) -> tuple[str, ...]:
+def _cut_off(evidence: Evidence) -> tuple[str, ...]:
     """What is live then was live at that moment: it is no leak."""
-    if not cut_off_ns:
+    if evidence.cut_off_ns:
+        at_ns, why = evidence.cut_off_ns, "another tool took memscope's hooks out (as tracemalloc.stop does)"
+    elif evidence.session.end_reason is EndReason.SHIPPER_LOST:
+        at_ns, why = evidence.time_ns, "memscope's shipper was lost"
+    else:
         return ()
     return (
-        f"Cut off at {cut_off_ns / 1e9:.1f} s: another tool took memscope's hooks out (as tracemalloc.stop"
-        " does). Nothing was recorded since; live figures are those of that moment. Attach again to go on.",
+        f"Cut off at {at_ns / 1e9:.1f} s: {why}. Nothing was recorded since; live figures are those of that"
+        " moment. Attach again to go on.",
     )
 
 

@@ -13,6 +13,7 @@ import grpc
 from memscope_daemon._pb import ingest_service_pb2 as pb
 from memscope_daemon._pb import ingest_service_pb2_grpc as services
 from memscope_daemon.errors import MemoryOperationError, MemscopeError
+from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import EndReason, SessionInfo, SessionState
 from memscope_daemon.server import messages
 from memscope_daemon.server.sessions import Entry, Outgoing, SessionBook
@@ -34,9 +35,10 @@ class IngestService(services.IngestServicer):  # type: ignore[misc,unused-ignore
         self, requests: Iterator[Any], context: grpc.ServicerContext
     ) -> Iterator[pb.IngestStreamResponse]:
         with answering(context):
-            entry = self._open(requests)
+            entry, sampling = self._open(requests)
             outgoing: Outgoing = queue.SimpleQueue()
             last_batch = entry.connect(outgoing)
+            entry.remind(sampling)
         reader = _Reader(entry, requests, outgoing, context)
         # The call may break at any yield, the first one included: gRPC then just drops this generator.
         try:
@@ -49,7 +51,7 @@ class IngestService(services.IngestServicer):  # type: ignore[misc,unused-ignore
             reader.leave()
             entry.disconnect(outgoing)
 
-    def _open(self, requests: Iterator[Any]) -> Entry:
+    def _open(self, requests: Iterator[Any]) -> tuple[Entry, SamplingConfig]:
         first = next(requests, None)
         if first is None or first.WhichOneof("message") != "hello":
             raise _protocol_error("the first message was not Hello")
@@ -60,15 +62,15 @@ class IngestService(services.IngestServicer):  # type: ignore[misc,unused-ignore
             )
         if not SESSION_ID.fullmatch(hello.session_id):
             raise _protocol_error("the session id is not 16 hex digits")
-        return self._book.begin(
-            SessionInfo(
-                hello.session_id,
-                messages.target_from(hello.target),
-                SessionState.ACTIVE,
-                messages.sampling_from(hello.sampling),
-                hello.started_unix_ns,
-            )
+        sampling = messages.sampling_from(hello.sampling)
+        info = SessionInfo(
+            hello.session_id,
+            messages.target_from(hello.target),
+            SessionState.ACTIVE,
+            sampling,
+            hello.started_unix_ns,
         )
+        return self._book.begin(info), sampling
 
 
 class _Reader:

@@ -35,9 +35,11 @@ from memscope_daemon.timeline.live import Balance, LiveState
 COMMIT_AGE_NS = 250_000_000
 COMMIT_ROWS = 1 << 18
 PILE_ROWS_MAX = 1 << 20
-GAP_CAUSE = "batch_gap"
+GAP_CAUSE, DIED_CAUSE = "batch_gap", "shipper_died"
 #: Causes that a shipper counts by itself; one that takes over goes on counting.
 OF_SHIPPERS = frozenset({"bad_record", "bad_reference", "bad_metadata", "bad_ring"})
+#: Causes for which records were read off the rings and did not come to be events.
+THROWN_AWAY = frozenset({GAP_CAUSE, "bad_record"})
 RAW_ID_BIT = np.uint64(1 << 63)  # of allocations in the RAW ring
 
 
@@ -68,6 +70,7 @@ class Recording:
         self._time_ns = 0
         self._shipped_count = 0
         self._raw_count = 0
+        self._produced_count = 0
         self._cut_off_ns = 0
         meta = self._capture.meta()
         self.stored_batch = int(meta.get("last_batch", "0"))
@@ -113,6 +116,7 @@ class Recording:
             self._cut_off_ns = max(batch.cut_off_ns, 0)
         self._losses.update((loss.cause, loss) for loss in losses)
         self._numbers.take(batch.batch_number)
+        self._produced_count = batch.produced_count
         self._time_ns = max(self._time_ns, batch.time_ns, self._live.time_ns)
         self._count(columns)
         self._put(columns, rows)
@@ -123,14 +127,14 @@ class Recording:
         """
         with contextlib.suppress(SystemFailure):
             self.commit()
-        tables, gone = self._tables, self._losses.keys() & {GAP_CAUSE, "bad_record"}
+        tables, thrown_away = self._tables, self._losses.keys() & THROWN_AWAY
         return Resume(
             sampling,
             last_batch=self._numbers.last,
             shipped_count=self._shipped_count,
             event_position=self._live.event_count - self._raw_count,
             raw_position=self._raw_count,
-            is_exact=not gone,
+            thrown_away_count=sum(self._losses[cause].record_count for cause in thrown_away),
             string_count=max(tables.strings, default=0),
             frame_count=max(tables.frames, default=0),
             stack_count=max(tables.stacks, default=0),
@@ -138,6 +142,17 @@ class Recording:
             setting_count=max(tables.settings, default=0),
             losses={cause: self._losses[cause].record_count for cause in OF_SHIPPERS & self._losses.keys()},
         )
+
+    def count_unsent(self) -> None:
+        """Nobody will send what the target had written, by the last batch, and is not here: it is lost. What
+        it wrote after that batch nobody has counted."""
+        known = self._losses.keys() & {"bad_record", DIED_CAUSE}
+        gone = sum(self._losses[cause].record_count for cause in known)
+        missing = self._produced_count - self._shipped_count - gone
+        if missing > 0:
+            before = self._losses.get(DIED_CAUSE, LossRow(DIED_CAUSE, 0, 0.0, 0.0))
+            self._losses[DIED_CAUSE] = dataclasses.replace(before, record_count=before.record_count + missing)
+            self._pile.since_ns = self._pile.since_ns or clock.monotonic_ns()
 
     def _count(self, columns: Columns) -> None:
         self._shipped_count += columns.count

@@ -18,8 +18,10 @@ from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
 from memscope_daemon.errors import AnalysisError, MemscopeError, SystemFailure, TrackingError
 from memscope_daemon.model.report import Resident
+from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import EndReason, SessionInfo, SessionState
 from memscope_daemon.query.evidence import Evidence
+from memscope_daemon.server import messages
 from memscope_daemon.server.actor import Actor
 from memscope_daemon.server.recording import Recording
 from memscope_daemon.shim.job import Resume
@@ -109,6 +111,14 @@ class Entry:
             return False
         outgoing.put(ingest_pb.IngestStreamResponse(command=command))
         return True
+
+    def remind(self, said: SamplingConfig) -> None:
+        """A shipper that has come says which setting it knows. One that was commanded while there was none,
+        or was on its way to one that died, is commanded again."""
+        wanted = self.info.sampling
+        if said != dataclasses.replace(wanted, seed=said.seed if wanted.seed is None else wanted.seed):
+            wire = messages.sampling_to(wanted)
+            self.command(ingest_pb.Command(set_sampling=ingest_pb.SetSampling(sampling=wire)))
 
     def take(self, batch: Any, outgoing: Outgoing) -> bool:
         """Takes a batch off the stream that ``outgoing`` belongs to; False: not taken, because the store
@@ -239,6 +249,8 @@ class Entry:
 
     def _finish(self, reason: EndReason, detail: str) -> None:
         recording = self._of_recording()
+        if reason is EndReason.SHIPPER_LOST and not self.ended.is_set():
+            recording.count_unsent()
         if recording.commit():
             self._acknowledge()
         if not self.ended.is_set():

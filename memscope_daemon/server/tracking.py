@@ -126,14 +126,21 @@ class Tracker:
         return entry.info
 
     def set_sampling(self, session_id: str, sampling: SamplingConfig) -> SessionInfo:
-        """:raises MemscopeError: no such session, one that has ended, or a value that makes no sense."""
+        """While a shipper that died is being replaced, the next one is told.
+
+        :raises MemscopeError: no such session, one that has ended, or a value that makes no sense.
+        """
         check_sampling(sampling)
         entry = self._book.get(session_id)
         wire = messages.sampling_to(sampling)
         command = ingest_pb.Command(set_sampling=ingest_pb.SetSampling(sampling=wire))
-        if entry.ended.is_set() or not entry.command(command):
+        with self._lock:
+            is_tracked = session_id in self._tracked
+        if entry.ended.is_set() or not (entry.is_connected or is_tracked):
             raise _no_shipper(session_id)
-        return entry.change(sampling=sampling)
+        changed = entry.change(sampling=sampling)
+        entry.command(command)
+        return changed
 
     def stop(self) -> None:
         """Detaches from every target. Failures are logged: the hooks go quiet by themselves."""

@@ -29,7 +29,8 @@ class Resume:
     """Where a session stands whose shipper has died: what the ingest has taken of it.
 
     ``event_position``, ``raw_position``: records of either ring that it has, or that are known to be lost;
-    ``is_exact`` False: some were thrown away on the way, so that these are not places in the rings.
+    ``thrown_away_count``: others that were read and counted as lost, of whichever ring. If there are any, the
+    positions are not places in the rings.
     ``string_count`` and the like: the highest number of each table. ``losses``: what earlier shippers counted
     themselves, by cause.
     """
@@ -39,7 +40,7 @@ class Resume:
     shipped_count: int = 0
     event_position: int = 0
     raw_position: int = 0
-    is_exact: bool = True
+    thrown_away_count: int = 0
     string_count: int = 0
     frame_count: int = 0
     stack_count: int = 0

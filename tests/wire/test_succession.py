@@ -159,6 +159,25 @@ def test_the_third_shipper_counts_on_where_the_second_stopped(scripted, address,
         assert numbered_without_gaps(scripted.batches)
 
 
+def test_a_record_that_makes_no_sense_is_counted_once(scripted, address, daemon):
+    with shipping(address, sampling=FULL) as session:
+        target = session.target.enter()
+        target.allocate(1, weight=0.5)
+        target.allocate(101)
+        target.allocate(1, "raw", weight=0.5)
+        until(lambda: received(scripted) == 101 and scripted.batches[-1].losses, "the first events")
+        until(lambda: scripted.batches[-1].losses[0].record_count == 2, "both to be counted")
+        resume = daemon.resume_point()
+        assert resume.thrown_away_count == 2
+        kill(session, daemon)
+        target.allocate(307)
+        assert succeed(session, resume) == (0, 0)
+        until(lambda: received(scripted) == 408, "the rest")
+        assert session.finish().reason == "detached"
+        (loss,) = scripted.batches[-1].losses
+        assert (loss.cause, loss.record_count) == ("bad_record", 2)
+
+
 def test_what_a_target_wrote_that_died_with_the_shipper_is_shipped(scripted, address, daemon):
     with shipping(address, sampling=FULL) as session:
         target = session.target.enter()

@@ -39,11 +39,20 @@ def salvage(shared: SharedMemory, resume: Resume, events: Ring, raw: Ring, meta:
     for ring, tail in zip((events, raw, meta), shared.tails(), strict=True):
         ring.start_at(tail)
     had = (min(resume.event_position, events.tail), min(resume.raw_position, raw.tail))
-    from_places = had if resume.is_exact else (events.tail, raw.tail)
+    from_places = (events.tail, raw.tail) if resume.thrown_away_count else had
     kept_events = _records(events, from_places[0], _head_of(shared, 0))
     kept_raw = _records(raw, from_places[1], _head_of(shared, 1))
-    skipped = (events.tail - len(kept_events) - had[0], raw.tail - len(kept_raw) - had[1])
+    skipped = _without(
+        resume.thrown_away_count,
+        (events.tail - len(kept_events) - had[0], raw.tail - len(kept_raw) - had[1]),
+    )
     return Salvaged(kept_events, kept_raw, _metadata(meta, _head_of(shared, 2)), skipped)
+
+
+def _without(counted: int, missing: tuple[int, int]) -> tuple[int, int]:
+    """What is missing, but for what has been counted already: nobody knows of which ring that was."""
+    events = min(missing[0], counted)
+    return missing[0] - events, missing[1] - min(missing[1], counted - events)
 
 
 def _head_of(shared: SharedMemory, index: int) -> Callable[[], int]:

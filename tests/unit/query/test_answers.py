@@ -128,6 +128,15 @@ def test_lost_frees_lower_what_is_live_and_raise_what_was_freed() -> None:
     assert found.allocated_bytes == exactly(182, 4)
 
 
+def test_lost_records_of_unknown_weight_count_like_those_that_came() -> None:
+    died = LossRow("shipper_died", 10, 10.0, 0.0)
+    found = figures.figures(evidence(PROGRAM, losses=(died,)))
+    average_bytes = found.allocated_bytes.value / found.allocated_count.value  # all weights are 1
+    assert found.allocated_bytes.high == pytest.approx(found.allocated_bytes.value + 10 * average_bytes)
+    assert found.allocated_count.high == found.allocated_count.value + 10
+    assert found.live_bytes.low < found.live_bytes.value < found.live_bytes.high
+
+
 def test_a_loss_may_be_at_any_site() -> None:
     for site in figures.sites(evidence(PROGRAM, losses=(RING_FULL,))):
         assert site.allocated_bytes.high == site.allocated_bytes.value + 1000.0
