@@ -71,6 +71,7 @@ class Quality:
     losses: tuple[Loss, ...]
     unseen_bound_bytes: float
     unresolved_count: int
+    written_count: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.drills import kills, own_tests
+from tests.support.drills import bounds, kills, own_tests
 from tests.support.drills.rig import Drill, Rig
 
 DRILLS: dict[str, Drill] = {
@@ -20,6 +20,10 @@ DRILLS: dict[str, Drill] = {
     "kill-shipper": kills.kill_shipper,
     "kill-daemon": kills.kill_daemon,
     "kill-all": kills.kill_everything,
+    "oom": bounds.oom,
+    "nearly-full": bounds.nearly_full,
+    "full-disk": bounds.full_disk,
+    "suspended": bounds.suspended,
 }
 #: Not rounds but runs of their own, with options of their own (``scripts/soak NAME --help``).
 RUNS: dict[str, Callable[[list[str]], int]] = {

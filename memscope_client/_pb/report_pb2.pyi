@@ -75,7 +75,7 @@ class DomainFigures(_message.Message):
     def __init__(self, domain: _Optional[_Union[_events_pb2.AllocatorDomain, str]] = ..., allocated_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_count: _Optional[_Union[Estimate, _Mapping]] = ..., live_bytes: _Optional[_Union[Estimate, _Mapping]] = ...) -> None: ...
 
 class Quality(_message.Message):
-    __slots__ = ("grade", "drop_rate", "recorded_count", "lost_count", "losses", "unseen_bound_bytes", "unresolved_count")
+    __slots__ = ("grade", "drop_rate", "recorded_count", "lost_count", "losses", "unseen_bound_bytes", "unresolved_count", "written_count")
     GRADE_FIELD_NUMBER: _ClassVar[int]
     DROP_RATE_FIELD_NUMBER: _ClassVar[int]
     RECORDED_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +83,7 @@ class Quality(_message.Message):
     LOSSES_FIELD_NUMBER: _ClassVar[int]
     UNSEEN_BOUND_BYTES_FIELD_NUMBER: _ClassVar[int]
     UNRESOLVED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    WRITTEN_COUNT_FIELD_NUMBER: _ClassVar[int]
     grade: str
     drop_rate: float
     recorded_count: int
@@ -90,7 +91,8 @@ class Quality(_message.Message):
     losses: _containers.RepeatedCompositeFieldContainer[_events_pb2.Loss]
     unseen_bound_bytes: float
     unresolved_count: int
-    def __init__(self, grade: _Optional[str] = ..., drop_rate: _Optional[float] = ..., recorded_count: _Optional[int] = ..., lost_count: _Optional[int] = ..., losses: _Optional[_Iterable[_Union[_events_pb2.Loss, _Mapping]]] = ..., unseen_bound_bytes: _Optional[float] = ..., unresolved_count: _Optional[int] = ...) -> None: ...
+    written_count: int
+    def __init__(self, grade: _Optional[str] = ..., drop_rate: _Optional[float] = ..., recorded_count: _Optional[int] = ..., lost_count: _Optional[int] = ..., losses: _Optional[_Iterable[_Union[_events_pb2.Loss, _Mapping]]] = ..., unseen_bound_bytes: _Optional[float] = ..., unresolved_count: _Optional[int] = ..., written_count: _Optional[int] = ...) -> None: ...
 
 class Figures(_message.Message):
     __slots__ = ("time_ns", "allocated_bytes", "allocated_count", "freed_bytes", "freed_count", "live_bytes", "live_count", "peak_bytes", "peak_time_ns")

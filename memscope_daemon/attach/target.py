@@ -16,6 +16,7 @@ from pathlib import Path
 from memscope_daemon.attach import debug_offsets, handover, mapped_file, procfs, x86_64
 from memscope_daemon.attach.elf import Elf, ElfKind, NotElf, read_kind
 from memscope_daemon.attach.handover import MappedShim, Reader
+from memscope_daemon.attach.headroom import headroom_bytes
 from memscope_daemon.attach.procfs import Mapping, Task
 from memscope_daemon.shim import layout
 
@@ -197,7 +198,7 @@ def _with_memory(facts: Facts, shim: Path) -> Facts:
         mapped_shims=handover.mapped_shims(pid, maps, shim),
         sees_itself=handover.sees_itself(pid, facts.numbers),
         clock_is_shifted=handover.clock_is_shifted(pid),
-        memory_headroom_bytes=_headroom(pid),
+        memory_headroom_bytes=headroom_bytes(pid),
     )
     changed = os.readlink(f"/proc/{pid}/exe") != executable  # noqa: PTH115
     return dataclasses.replace(facts, changed_program=changed)
@@ -405,23 +406,3 @@ def _shares_memory(pid: int) -> bool | None:
         return None
     result = ctypes.CDLL(None).syscall(_SYS_KCMP, pid, parent, _KCMP_VM, 0, 0)
     return None if result < 0 else result == 0
-
-
-def _headroom(pid: int) -> int | None:
-    """Bytes left in the tightest memory cgroup above the process (version 2), None = no limit known."""
-    with contextlib.suppress(OSError, ValueError):
-        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
-        group = next(line.partition("::")[2] for line in lines if line.startswith("0::"))
-        return _tightest(Path("/sys/fs/cgroup") / group.lstrip("/"))
-    return None
-
-
-def _tightest(group: Path) -> int | None:
-    left: list[int] = []
-    while group != Path("/sys/fs") and group != group.parent:
-        with contextlib.suppress(OSError, ValueError):
-            limit = (group / "memory.max").read_text().strip()
-            if limit != "max":
-                left.append(int(limit) - int((group / "memory.current").read_text()))
-        group = group.parent
-    return min(left) if left else None

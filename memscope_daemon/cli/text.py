@@ -96,8 +96,9 @@ def totals_line(report: Report) -> str:
 
 def quality_line(quality: Quality) -> str:
     """The grade, the samples it rests on, and the losses by cause."""
+    written = f" of {quality.written_count:,} written" if quality.written_count else ""
     line = (
-        f"quality: {quality.grade or 'not known'} · {quality.recorded_count:,} samples recorded, "
+        f"quality: {quality.grade or 'not known'} · {quality.recorded_count:,} samples recorded{written}, "
         f"{quality.lost_count:,} lost ({quality.drop_rate:.1%})"
     )
     if quality.losses:

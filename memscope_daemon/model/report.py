@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from memscope_daemon.model.columns import Domain
-from memscope_daemon.model.dictionary import LossRow
+from memscope_daemon.model.dictionary import LossRow, SettingRow
 from memscope_daemon.model.session import SessionInfo
 
 
@@ -61,7 +61,7 @@ class Quality:
     """How far the figures can be trusted.
 
     ``drop_rate``: lost / (lost + recorded). ``unseen_bound_bytes``: a site without any sample allocated less
-    than this (95 %); infinite where nothing bounds it.
+    than this (95 %); infinite where nothing bounds it. ``written_count``: records that the target wrote.
     """
 
     grade: str
@@ -71,6 +71,7 @@ class Quality:
     losses: tuple[LossRow, ...]
     unseen_bound_bytes: float
     unresolved_count: int
+    written_count: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Resident:
 class Report:
     """``preface``: the first lines, which say what the report cannot see.
 
-    ``sites`` by live bytes, most first.
+    ``sites`` by live bytes, most first. ``settings``: of the sampling, in the order they came into force.
     """
 
     session: SessionInfo
@@ -111,6 +112,7 @@ class Report:
     quality: Quality
     resident: Resident
     preface: tuple[str, ...] = ()
+    settings: tuple[SettingRow, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

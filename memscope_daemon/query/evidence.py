@@ -29,6 +29,7 @@ class Evidence:
     ``stacks``, ``threads``, ``domains``: sums indexed by number. ``names``: of threads, by native id, as
     seen from outside. ``largest_bytes``: the largest block sampled so far. ``cut_off_ns``: session time since
     when nothing was recorded, because another tool has taken the hooks out; 0: they are in.
+    ``written_count``: records that the target has written, as far as a shipper has looked.
     """
 
     session: SessionInfo
@@ -45,6 +46,7 @@ class Evidence:
     resident: Resident = NOT_MEASURED
     names: Mapping[int, str] = dataclasses.field(default_factory=dict)
     cut_off_ns: int = 0
+    written_count: int = 0
 
 
 def dense(found: KeyedSums, count: int) -> Sums:

@@ -6,6 +6,7 @@ import dataclasses
 
 from memscope_daemon.model.dictionary import LossRow
 from memscope_daemon.model.report import Quality
+from memscope_daemon.model.session import SessionState
 from memscope_daemon.query.evidence import Evidence, unseen, whole
 
 GOOD_BELOW = 0.05
@@ -15,7 +16,13 @@ FAIR_BELOW = 0.15
 ONLY_NAMES = frozenset({"stack_lost", "code_lost", "thread_lost"})
 
 #: Causes of which nobody knows what the records stood for.
-UNWEIGHED = frozenset({"shipper_died", "batch_gap", "bad_record"})
+UNWEIGHED = frozenset({"shipper_died", "batch_gap", "bad_record", "unaccounted"})
+
+#: Causes by which a record is lost that the target had written.
+ON_THE_WAY = frozenset({"shipper_died", "batch_gap", "bad_record"})
+
+#: Written, and neither stored nor lost by any cause that is known. Must stay 0.
+UNACCOUNTED = "unaccounted"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ def margins(evidence: Evidence) -> Margins:
     """The sums over all causes that lose events. Where it is not known what the lost records stood for, they
     are taken to have stood for what the recorded ones do on the average."""
     one = _average(evidence)
-    losses = [_weighed(loss, one) for loss in evidence.losses if _loses(loss)]
+    losses = [_weighed(loss, one) for loss in all_losses(evidence) if _loses(loss)]
     allocated = [loss for loss in losses if not loss.cause.startswith("free_")]
     freed = [loss for loss in losses if not loss.cause.startswith("alloc_")]
     return Margins(
@@ -61,14 +68,27 @@ def _weighed(loss: LossRow, one: tuple[float, float]) -> LossRow:
     )
 
 
+def all_losses(evidence: Evidence) -> tuple[LossRow, ...]:
+    """All causes; of a session that has ended, also what was written and is neither stored nor counted."""
+    if evidence.session.state is not SessionState.ENDED:
+        return evidence.losses  # what is missing may be on its way
+    counted = sum(loss.record_count for loss in evidence.losses if loss.cause in ON_THE_WAY)
+    missing = evidence.written_count - evidence.event_count - counted
+    if missing <= 0:
+        return evidence.losses
+    return (*evidence.losses, LossRow(UNACCOUNTED, missing, float(missing), 0.0))
+
+
 def assess(evidence: Evidence) -> Quality:
     """Losses, their share, and the grade: exact, good (< 5 % lost), fair (< 15 %), poor."""
-    lost = sum(loss.record_count for loss in evidence.losses if _loses(loss))
+    losses = all_losses(evidence)
+    lost = sum(loss.record_count for loss in losses if _loses(loss))
     recorded = evidence.event_count
     rate = lost / (lost + recorded) if lost else 0.0
     bound = unseen(evidence).bytes
     grade = "exact" if not lost and bound == 0.0 else _grade(rate)
-    return Quality(grade, rate, recorded, lost, evidence.losses, bound, evidence.unresolved_count)
+    unresolved, written = evidence.unresolved_count, evidence.written_count
+    return Quality(grade, rate, recorded, lost, losses, bound, unresolved, written)
 
 
 def _grade(drop_rate: float) -> str:

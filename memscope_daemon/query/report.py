@@ -27,6 +27,7 @@ def report(evidence: Evidence, site_limit: int = 0) -> Report:
         quality,
         evidence.resident,
         (*_cut_off(evidence), *preface(figures, quality, evidence.resident)),
+        tuple(sorted(evidence.tables.settings.values(), key=lambda setting: setting.since_ns)),
     )
 
 

@@ -12,6 +12,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from memscope_daemon.model.dictionary import SettingRow
 from memscope_daemon.model.report import (
     DomainFigures,
     Estimate,
@@ -43,6 +44,7 @@ def document(report: Report) -> Json:
         "schema_version": SCHEMA_VERSION,
         "preface": list(report.preface),
         **_session(report.session),
+        "sampling_settings": [_setting(setting) for setting in report.settings],
         "quality": _quality(report.quality),
         "resident_memory": {
             "now_bytes": report.resident.now_bytes,
@@ -105,6 +107,16 @@ def _session(session: SessionInfo) -> Json:
     }
 
 
+def _setting(setting: SettingRow) -> Json:
+    return {
+        "since_ns": setting.since_ns,
+        "mode": setting.mode.name.lower(),
+        "value": setting.value,
+        "stacks": setting.stacks,
+        "depth": setting.depth,
+    }
+
+
 def _attach(figures: AttachFigures) -> Json:
     return {
         "route": figures.route or None,
@@ -128,6 +140,7 @@ def _quality(quality: Quality) -> Json:
         "recorded_count": quality.recorded_count,
         "lost_count": quality.lost_count,
         "unresolved_count": quality.unresolved_count,
+        "written_count": quality.written_count,
         "unseen_bound_bytes": _number(quality.unseen_bound_bytes),
         "losses": [
             {

@@ -123,6 +123,7 @@ def quality_to(quality: Quality) -> report_pb2.Quality:
         losses=[_loss(loss) for loss in quality.losses],
         unseen_bound_bytes=quality.unseen_bound_bytes,
         unresolved_count=quality.unresolved_count,
+        written_count=quality.written_count,
     )
 
 

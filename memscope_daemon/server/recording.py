@@ -70,7 +70,7 @@ class Recording:
         self._time_ns = 0
         self._shipped_count = 0
         self._raw_count = 0
-        self._produced_count = 0
+        self._written_count = 0
         self._cut_off_ns = 0
         meta = self._capture.meta()
         self.stored_batch = int(meta.get("last_batch", "0"))
@@ -107,8 +107,8 @@ class Recording:
         rows = wire_dictionary.decode(batch.dictionary, self._tables)
         columns = wire_columns.decode(batch.events)
         losses = [LossRow(m.cause, m.record_count, m.weighted_count, m.weighted_bytes) for m in batch.losses]
-        if verdict is Verdict.AFTER_GAP:
-            self._note_gap(batch, columns.count)
+        self._note_gap(batch, columns.count)
+        self._written_count = max(self._written_count, batch.produced_count)
         self._tables.add(rows)
         columns = wire_columns.resolve(columns, self._tables.stack_limit, self._tables.thread_limit)
         self._live.add(columns, self._by_bytes(columns))
@@ -116,7 +116,6 @@ class Recording:
             self._cut_off_ns = max(batch.cut_off_ns, 0)
         self._losses.update((loss.cause, loss) for loss in losses)
         self._numbers.take(batch.batch_number)
-        self._produced_count = batch.produced_count
         self._time_ns = max(self._time_ns, batch.time_ns, self._live.time_ns)
         self._count(columns)
         self._put(columns, rows)
@@ -148,7 +147,7 @@ class Recording:
         it wrote after that batch nobody has counted."""
         known = self._losses.keys() & {"bad_record", DIED_CAUSE}
         gone = sum(self._losses[cause].record_count for cause in known)
-        missing = self._produced_count - self._shipped_count - gone
+        missing = self._written_count - self._shipped_count - gone
         if missing > 0:
             before = self._losses.get(DIED_CAUSE, LossRow(DIED_CAUSE, 0, 0.0, 0.0))
             self._losses[DIED_CAUSE] = dataclasses.replace(before, record_count=before.record_count + missing)
@@ -179,6 +178,7 @@ class Recording:
             "last_batch": str(self._numbers.last),
             "time_ns": str(self._time_ns),
             "cut_off_ns": str(self._cut_off_ns),
+            "written_count": str(self._written_count),
         }
         try:
             self._capture.append(pile.columns, pile.rows, self._losses.values(), meta)
@@ -205,7 +205,8 @@ class Recording:
         """
         self.commit()
         by = [self._balance(key) for key in (Key.STACK, Key.THREAD, Key.DOMAIN)]
-        return self._evidence(session, resident, names, *by)
+        found = self._evidence(session, resident, names, *by)
+        return dataclasses.replace(found, event_count=questions.event_count(self._capture))
 
     def close(self) -> None:
         """Commits what waits, if the store takes it, and closes the file."""
@@ -246,6 +247,7 @@ class Recording:
             resident,
             names,
             self._cut_off_ns,
+            self._written_count,
         )
 
     def _put(self, columns: Columns, rows: DictionaryRows) -> None:
@@ -256,8 +258,10 @@ class Recording:
         pile.since_ns = pile.since_ns or clock.monotonic_ns()
 
     def _note_gap(self, batch: Any, event_count: int) -> None:
-        """Batches that never came: their events are counted as lost, of unknown size."""
+        """What was shipped and never came is counted as lost, of unknown size."""
         missing = max(batch.shipped_count - self._shipped_count - event_count, 0)
+        if not missing:
+            return
         self._shipped_count += missing
         before = self._losses.get(GAP_CAUSE, LossRow(GAP_CAUSE, 0, 0.0, 0.0))
         self._losses[GAP_CAUSE] = dataclasses.replace(before, record_count=before.record_count + missing)
@@ -273,5 +277,8 @@ class Recording:
         for columns in questions.replay(self._capture):
             self._live.add(columns, self._by_bytes(columns))
             self._count(columns)
+        if GAP_CAUSE in self._losses:
+            self._shipped_count += self._losses[GAP_CAUSE].record_count
+        self._written_count = int(meta.get("written_count", "0"))
         self._time_ns = max(int(meta.get("time_ns", "0")), self._live.time_ns)
         self._cut_off_ns = int(meta.get("cut_off_ns", "0"))

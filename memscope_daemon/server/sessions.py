@@ -244,7 +244,7 @@ class Entry:
         if text and text != self._store_error:
             LOG.error("session %s: events wait to be stored: %s", self.info.session_id, text)
         if self._store_error and not text:
-            LOG.info("session %s: stored again", self.info.session_id)
+            LOG.warning("session %s: stored again", self.info.session_id)
         self._store_error = text
 
     def _finish(self, reason: EndReason, detail: str) -> None:

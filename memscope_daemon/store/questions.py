@@ -97,6 +97,11 @@ def losses(capture: Capture) -> tuple[LossRow, ...]:
     return tuple(LossRow(*row) for row in found)
 
 
+def event_count(capture: Capture) -> int:
+    """How many events are stored."""
+    return int(capture.rows("SELECT count(*) FROM events")[0][0])
+
+
 def replay(capture: Capture) -> Iterator[Columns]:
     """All events in the order they came, in bounded pieces."""
     last = capture.rows("SELECT coalesce(max(rowid), -1) FROM events")[0][0]

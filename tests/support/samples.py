@@ -56,6 +56,13 @@ def read_samples(store_path: str | Path) -> list[Sample]:
     return [Sample(row[0] or "", row[1] or "", row[2] or 0, *row[3:]) for row in rows]
 
 
+def stored_count(store_path: str | Path) -> int:
+    """How many events the file of a session holds."""
+    with opened(store_path) as connection:
+        ((count,),) = connection.execute("SELECT count(*) FROM events").fetchall()
+    return int(count)
+
+
 def first_event_ns(store_path: str | Path) -> int:
     """When the first event of an ended session happened: nanoseconds since the session began."""
     with opened(store_path) as connection:

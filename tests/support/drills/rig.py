@@ -11,6 +11,7 @@ from memscope_client import Report, Sampling, Session
 from tests.support.daemon import Serving, memscoped
 from tests.support.interpreters import Interpreter, supported_interpreters
 from tests.support.rings import RingView, children, holders, is_running, kill_all
+from tests.support.samples import stored_count
 from tests.support.targets import Target
 from tests.support.waiting import until
 
@@ -94,7 +95,11 @@ def check_counts(report: Report, rings: RingView) -> str:
     """Everything that was written is stored or counted as lost, and every loss is told, cause by cause."""
     told = {loss.cause: loss.record_count for loss in report.quality.losses}
     lost_behind = sum(told.pop(cause, 0) for cause in OF_SHIPPERS)
+    assert "unaccounted" not in told, report.quality
     written, stored = rings.written_count, report.quality.recorded_count
     assert written == stored + lost_behind, (written, stored, report.quality)
     assert told == rings.losses, (told, rings.losses)
+    assert report.quality.written_count == written, (report.quality, written)
+    in_file = stored_count(report.session.store_path)
+    assert in_file == stored, f"{in_file} events in the file, {stored} reported"
     return f"written {written} = stored {stored} + lost {lost_behind}; not written {sum(told.values())}"

@@ -9,6 +9,7 @@ from memscope_client import Client
 from memscope_daemon._pb import control_service_pb2, events_pb2
 from memscope_daemon._pb import ingest_service_pb2 as pb
 from memscope_daemon.errors import SystemFailure
+from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.server.recording import Recording
 from memscope_daemon.server.status import METADATA_KEY
 from memscope_daemon.store.capture import Capture
@@ -268,7 +269,6 @@ def test_a_full_disk_delays_the_acknowledgement_and_loses_nothing(
 def test_a_recording_takes_no_more_than_its_bound_while_the_store_refuses(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from memscope_daemon.model.sampling import SamplingMode
     from memscope_daemon.server import recording
 
     monkeypatch.setattr(recording, "PILE_ROWS_MAX", 4)
@@ -297,3 +297,72 @@ def test_a_file_that_cannot_be_made_is_tried_again_when_the_shipper_comes_again(
     again.send(first_batch())
     again.goodbye()
     assert live_bytes(client) == 109
+
+
+# --- written = stored + lost -------------------------------------------------------------------------------
+
+
+def quality(client: Client) -> tuple[int, int, dict[str, int]]:
+    """Written, recorded, and what was lost by cause."""
+    found = client.report(SESSION_ID).quality
+    return found.written_count, found.recorded_count, {one.cause: one.record_count for one in found.losses}
+
+
+def numbered(produced_count: int, shipped_count: int) -> pb.Batch:
+    """A first batch of three events that says so."""
+    found = first_batch()
+    found.produced_count, found.shipped_count = produced_count, shipped_count
+    return found
+
+
+@pytest.mark.parametrize(
+    ("produced_count", "shipped_count", "lost"),
+    [
+        (3, 3, {}),
+        (4, 3, {"unaccounted": 1}),  # read from the rings, or not even that, and in no batch
+        (4, 4, {"batch_gap": 1}),  # out of a batch
+        (6, 4, {"batch_gap": 1, "unaccounted": 2}),
+    ],
+)
+def test_not_one_record_vanishes_uncounted(
+    serving: Serving, client: Client, produced_count: int, shipped_count: int, lost: dict[str, int]
+) -> None:
+    shipper = MiniShipper(serving.address, hello())
+    shipper.send(numbered(produced_count, shipped_count))
+    shipper.await_ack(1)
+    assert "unaccounted" not in quality(client)[2], "while the session runs it may be on its way"
+    shipper.goodbye()
+    assert quality(client) == (produced_count, 3, lost)
+    assert client.report(SESSION_ID).quality.lost_count == sum(lost.values())
+
+
+def test_an_event_that_the_store_loses_is_missed(
+    serving: Serving, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert = Capture._insert
+
+    def lose_one(self: Capture, table: str, arrays: dict[str, object]) -> None:
+        kept = {name: values[1:] for name, values in arrays.items()} if table == "events" else arrays
+        insert(self, table, kept)
+
+    monkeypatch.setattr(Capture, "_insert", lose_one)
+    shipper = MiniShipper(serving.address, hello())
+    shipper.send(numbered(3, 3))
+    shipper.goodbye()
+    assert quality(client) == (3, 2, {"unaccounted": 1})
+
+
+def test_what_was_lost_on_the_way_is_not_lost_again_by_the_next_daemon(
+    serving: Serving, client: Client, folder: Path
+) -> None:
+    shipper = MiniShipper(serving.address, hello())
+    shipper.send(numbered(4, 4))
+    shipper.await_ack(1)
+    shipper.close()
+    serving.book.close()
+    reopened = Recording(serving.folder / f"{SESSION_ID}.duckdb", SamplingMode.RATE)
+    second = second_batch()
+    second.produced_count = second.shipped_count = 6
+    reopened.take(second)
+    assert reopened.resume_point(SamplingConfig(SamplingMode.RATE, 1.0)).shipped_count == 6
+    reopened.close()
