@@ -15,12 +15,13 @@ from tests.support.waiting import until
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """The environment for a command line whose sockets and captures lie in ``folder``."""
+def environment(folder: Path, tree: Path = ROOT) -> dict[str, str]:
+    """The environment for a command line whose sockets and captures lie in ``folder``, of the memscope in
+    ``tree``."""
     run = folder / "run"
     run.mkdir(mode=0o700, exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MEMSCOPE_")}
-    paths = os.pathsep.join(filter(None, (str(ROOT), kept.get("PYTHONPATH"))))
+    paths = os.pathsep.join(filter(None, (str(tree), kept.get("PYTHONPATH"))))
     return {
         **kept,
         "XDG_RUNTIME_DIR": str(run),
@@ -49,13 +50,13 @@ def memscoped(
 
 
 class Serving:
-    """A daemon that runs, and a client of it."""
+    """A daemon that runs, and a client of it. ``tree``: which memscope."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tree: Path = ROOT) -> None:
         self.folder = folder
         self.address = f"unix:{folder}/d.sock"
         self.log = folder / "serve.log"
-        told = {**environment(folder), "MEMSCOPE_TRACER_DEBUG": "1"}  # a tracer that fails says where
+        told = {**environment(folder, tree), "MEMSCOPE_TRACER_DEBUG": "1"}  # a tracer that fails says where
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command("serve", "--address", self.address), env=told, cwd=folder, stderr=log
@@ -86,8 +87,8 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Serving]:
-    daemon = Serving(folder)
+def serving(folder: Path, tree: Path = ROOT) -> Iterator[Serving]:
+    daemon = Serving(folder, tree)
     try:
         yield daemon
     finally:
