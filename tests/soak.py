@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.drills import bounds, kills, own_tests, prefork
+from tests.support.drills import bounds, forks, kills, own_tests, prefork
 from tests.support.drills.rig import Drill, Rig
 
 DRILLS: dict[str, Drill] = {
@@ -28,6 +28,7 @@ DRILLS: dict[str, Drill] = {
 #: Not rounds but runs of their own, with options of their own (``scripts/soak NAME --help``).
 RUNS: dict[str, Callable[[list[str]], int]] = {
     "cpython-tests": own_tests.main,
+    "forks": forks.main,
     "gunicorn": prefork.main,
 }
 

@@ -16,7 +16,7 @@ from tests.support.outside import ProcessState, difference, image_words, process
 from tests.support.targets import Target
 from tests.support.waiting import until
 
-EVERYTHING = Sampling.rate(1.0, depth=20)
+OFTEN = Sampling.bytes(2048)
 HOOKED_WORDS = 12  # malloc, calloc, realloc, free of three domains
 BUILD = "import pathlib, setup; setup.build_shim(pathlib.Path('memscope_daemon/shim/memscope_shim.so'))"
 #: What sets the newer build apart: compiled in, so that its functions lie elsewhere.
@@ -44,7 +44,7 @@ def target(interpreter: Interpreter) -> Iterator[Target]:
 
 
 def watched(daemon: Serving, target: Target) -> Session:
-    session = daemon.client.attach(target.pid, EVERYTHING).result()
+    session = daemon.client.attach(target.pid, OFTEN).result()
     target.works()
     target.works()
     return session
