@@ -42,9 +42,12 @@ class Reader:
     groups: frozenset[int]
 
 
-def mapped_shims(pid: int, maps: tuple[Mapping, ...], shim: Path) -> tuple[MappedShim, ...]:
-    """Those that are loaded there; the one that is the same as ``shim`` first."""
-    wanted = shim.read_bytes() if shim.exists() else b""
+def mapped_shims(
+    pid: int, maps: tuple[Mapping, ...], shim: Path, build: bytes = b""
+) -> tuple[MappedShim, ...]:
+    """Those that are loaded there; the one that is the same as ``shim`` first. ``build``: what ``shim`` was
+    when it was loaded, if it may be another by now."""
+    wanted = build or (shim.read_bytes() if shim.exists() else b"")
     begins = (m for m in maps if m.offset == 0 and Path(m.path).name.startswith(SHIM_NAMES))
     found = {_mapped_shim(pid, begin, maps, wanted) for begin in begins}
     return tuple(sorted(found, key=lambda each: (not each.is_same, each.entry == 0, each.path)))

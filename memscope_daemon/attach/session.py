@@ -23,7 +23,7 @@ from pathlib import Path
 
 from memscope_daemon import clock
 from memscope_daemon.attach import procfs, target
-from memscope_daemon.attach.handover import MappedShim
+from memscope_daemon.attach.handover import MappedShim, mapped_shims
 from memscope_daemon.attach.host import SHIM_PATH
 from memscope_daemon.attach.injection import Injection, InjectionResult, TracerProcess, build_job
 from memscope_daemon.attach.plan import Plan, check, refuse
@@ -90,6 +90,7 @@ class TargetSession:
         self._shim = shim
         self._spawn = spawn_shipper
         self._job: Job | None = None
+        self._build = b""  # the shim as it was: its file may be replaced while the session runs
         self._shared_fd = -1  # kept for a shipper that has to take over
         self._skipped = (0, 0)
         self._injection: Injection | None = None
@@ -140,6 +141,7 @@ class TargetSession:
     def _inject(self, tracer: TracerProcess, facts: Facts, plan: Plan) -> InjectionResult:
         shared_bytes = geometry_for(self.sampling).total_bytes
         job = build_job(facts, plan, layout.Operation.ENTER, self._shim, shared_bytes)
+        self._build = self._shim.read_bytes()
         self._injection = Injection(tracer, job, self._hand_over, self.progress)
         if self._cancelled:
             self._injection.cancel()
@@ -218,7 +220,7 @@ class TargetSession:
                 return self.detach_figures
         with contextlib.suppress(TargetEnded):
             if self._still_there():
-                self.detach_figures = leave(self.pid, self.progress).figures
+                self.detach_figures = leave(self.pid, self.progress, self._build).figures
         return self.detach_figures
 
     def _still_there(self) -> bool:
@@ -228,17 +230,20 @@ class TargetSession:
         return False
 
 
-def leave(pid: int, progress: Progress = _silent) -> LeaveResult:
+def leave(pid: int, progress: Progress = _silent, build: bytes = b"") -> LeaveResult:
     """Takes hooks of ours out of a process, with no session of ours needed. Safe to repeat.
+
+    ``build``: only those of this shim, as its file was; another build's may belong to a session that runs.
 
     :raises AttachRefused: it cannot be done now, or no shim of ours is there (``attach.no-shim``).
     :raises TargetEnded: the target ended.
     """
     began = clock.monotonic_ns()
     facts, plan = _look(pid, SHIM_PATH, leaving=True)
-    if not facts.mapped_shims:
+    asked = facts.mapped_shims if not build else _of_build(pid, build)
+    if not asked:
         raise refuse("no-shim", f"memscope is not in process {pid}", "there is nothing to take out")
-    for mapped in facts.mapped_shims:
+    for mapped in asked:
         result = _leave_one(facts, plan, mapped, progress)
         if result.outcome is not layout.Outcome.NOTHING_TO_DO:
             break
@@ -263,6 +268,14 @@ def _leave_one(facts: Facts, plan: Plan, mapped: MappedShim, progress: Progress)
 
 def _no_descriptor(_: int) -> None:
     raise TrackingError("attach.unexpected", "a leaving shim shares no memory", "report this")
+
+
+def _of_build(pid: int, build: bytes) -> tuple[MappedShim, ...]:
+    try:
+        found = mapped_shims(pid, procfs.mappings(pid), SHIM_PATH, build)
+    except (FileNotFoundError, ProcessLookupError):
+        return ()
+    return tuple(each for each in found if each.is_same)
 
 
 def _look(pid: int, shim: Path, leaving: bool = False) -> tuple[Facts, Plan]:

@@ -53,7 +53,7 @@ class Serving:
     """A daemon that runs, and a client of it. ``tree``: which memscope."""
 
     def __init__(self, folder: Path, tree: Path = ROOT) -> None:
-        self.folder = folder
+        self.folder, self.tree = folder, tree
         self.address = f"unix:{folder}/d.sock"
         self.log = folder / "serve.log"
         told = {**environment(folder, tree), "MEMSCOPE_TRACER_DEBUG": "1"}  # a tracer that fails says where

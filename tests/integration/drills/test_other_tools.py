@@ -83,10 +83,10 @@ def in_turn(daemon: Serving, target: Target, order: tuple[str, ...]) -> Session:
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_another_profiler_and_memscope_leave_each_other_working(
-    daemon: Serving, target: Target, order: tuple[str, ...]
+    daemon: Serving, target: Target, order: tuple[str, ...], slow: bool
 ) -> None:
     works_alone(target)
-    for _ in range(2):
+    for _ in range(3 if slow else 1):
         session = in_turn(daemon, target, order)
         assert "known" in {site.function for site in daemon.client.report(session.session_id).sites}
     in_turn(daemon, target, ("attach", "detach"))
