@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.drills import bounds, forks, kills, own_tests, prefork
+from tests.support.drills import attach_soak, bounds, forks, kills, own_tests, prefork
 from tests.support.drills.rig import Drill, Rig
 
 DRILLS: dict[str, Drill] = {
@@ -27,6 +27,7 @@ DRILLS: dict[str, Drill] = {
 }
 #: Not rounds but runs of their own, with options of their own (``scripts/soak NAME --help``).
 RUNS: dict[str, Callable[[list[str]], int]] = {
+    "attach": attach_soak.main,
     "cpython-tests": own_tests.main,
     "forks": forks.main,
     "gunicorn": prefork.main,

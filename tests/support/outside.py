@@ -78,7 +78,7 @@ def process_state(pid: int) -> ProcessState:
         threads,
         {int(path.name): _link(path) for path in Path(f"/proc/{pid}/fd").iterdir()},
         {name: f"{int(status[name], 16) & ~GLIBC_SIGNALS:016x}" for name in SIGNAL_FIELDS},
-        {thread: _status(Path(f"/proc/{pid}/task/{thread}/status"))["SigBlk"] for thread in threads},
+        {thread: _blocked(pid, thread) for thread in threads},
         frozenset(_foreign(mappings(pid))),
         status["TracerPid"],
     )
@@ -115,6 +115,13 @@ def _link(path: Path) -> str:
         return os.readlink(path).partition(":[")[0]  # noqa: PTH115 - "pipe:[123]" is no path
     except FileNotFoundError:
         return "closed meanwhile"
+
+
+def _blocked(pid: int, thread: int) -> str:
+    try:
+        return _status(Path(f"/proc/{pid}/task/{thread}/status"))["SigBlk"]
+    except (FileNotFoundError, ProcessLookupError):
+        return "ended meanwhile"
 
 
 def _status(path: Path) -> dict[str, str]:

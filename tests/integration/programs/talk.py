@@ -3,7 +3,8 @@
     program.py IN OUT PULSE [ARGUMENTS]
 
 IN and OUT are descriptors of pipes, PULSE one of a shared page: beats, errors, longest gap in nanoseconds.
-A command is a line of JSON, ["square", 7]; each gets one line of JSON as its answer.
+A command is a line of JSON, ["square", 7]; each gets one line of JSON as its answer. After ["rest"] nothing
+is done until the next one.
 """
 
 import json
@@ -24,6 +25,8 @@ class Talk:
         self.page = mmap.mmap(pulse, mmap.PAGESIZE)
         os.close(pulse)
         self.handlers = {"square": lambda number: number * number, "state": state, "quit": lambda: "bye"}
+        self.handlers["rest"] = self.rest_now
+        self.is_resting = False
         self.rest = b""
 
     def ready(self, value="ready"):
@@ -70,6 +73,14 @@ class Talk:
         self.answer(answer)
         if command == "quit":
             self.leave()
+        if self.is_resting:
+            self.is_resting = False
+            self.serve()
+
+    def rest_now(self):
+        """Does nothing more until the next command; whoever asks may look at a program between two rounds."""
+        self.is_resting = True
+        return "resting"
 
     def leave(self):
         """The whole way out: finalisation, exit handlers, buffers."""

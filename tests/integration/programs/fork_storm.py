@@ -1,0 +1,39 @@
+"""Forks without pause: each child allocates, computes and checks, and must end with 0."""
+
+import os
+
+from talk import Talk
+
+CHILDREN = 3
+talk = Talk()
+
+
+def work(n):
+    kept = [bytes(i * 31 % 4099) for i in range(n)]
+    return sum(map(len, kept)) + sum(len(str(i) * 3) for i in range(n))
+
+
+EXPECTED = work(199)
+
+
+def child():
+    status = 1
+    try:
+        status = 0 if work(199) == EXPECTED else 1
+    finally:
+        os._exit(status)
+
+
+talk.ready()
+while True:
+    pids = []
+    for _ in range(CHILDREN):
+        pids.append(os.fork())
+        if pids[-1] == 0:
+            child()
+    for pid in pids:
+        talk.check(os.waitpid(pid, 0)[1] == 0)
+    talk.check(work(199) == EXPECTED)
+    talk.beat()
+    if talk.is_asked():
+        talk.serve()
