@@ -1,7 +1,6 @@
 """Every interpreter found, in every kind of wait and work: attached to at the first try, left as it was.
 
-What is compared before and after is read from outside; what nobody can read there (module tables, handlers,
-names) the program tells when asked, once before and once after.
+``scripts/soak attach`` is the same at length.
 """
 
 from __future__ import annotations
@@ -10,68 +9,31 @@ import pytest
 
 from memscope_client import Sampling
 from tests.support.daemon import Serving
-from tests.support.interpreters import Interpreter, every_interpreter, isolated_interpreters
-from tests.support.outside import ProcessState, difference, image_words, process_state, shim_mappings
+from tests.support.drills import matrix
+from tests.support.drills.matrix import Plan
+from tests.support.interpreters import (
+    Interpreter,
+    every_interpreter,
+    isolated_interpreters,
+    unsupported_interpreters,
+)
+from tests.support.outside import process_state
 from tests.support.targets import Target
-from tests.support.waiting import until
+from tests.support.unharmed import attach_and_leave
 
-PROGRAMS = (
-    "busy", "storm", "sleep", "wait_select", "wait_poll", "wait_epoll", "wait_lock", "wait_condition",
-    "wait_read", "wait_accept", "wait_child", "wait_asyncio", "fifty_threads", "main_blocked",
-)  # fmt: skip
 #: As in a container: one program a route, one of many threads, one that waits for a child.
 ISOLATED_PROGRAMS = (
     "busy", "storm", "wait_epoll", "wait_read", "wait_child", "wait_asyncio", "fifty_threads",
 )  # fmt: skip
 CLOSED_PROGRAMS = ("busy", "wait_read", "wait_child")
-HOOKED_WORDS = 12  # malloc, calloc, realloc, free of three domains
-ROUNDS, ROUNDS_SLOW = 2, 10
+ROUNDS, ROUNDS_SLOW, AT_ONCE, SEED = 2, 10, 4, 4211
 SAMPLINGS = (Sampling.bytes(512 << 10), Sampling.rate(1.0, depth=20))
-
-
-def attach_and_leave(daemon: Serving, target: Target, sampling: Sampling) -> None:
-    """One whole round: nothing of it may be left, and the target works before, during and after."""
-    inside, before, words = target.ask("state"), process_state(target.pid), image_words(target.pid)
-    session = daemon.client.attach(target.pid, sampling).result()
-    try:
-        hooks = image_words(target.pid).pointing_into(shim_mappings(target.pid))
-        target.works()
-    finally:
-        ended = daemon.detach(session)
-    target.works()
-    assert ended.end_reason == "detached"
-    assert len(hooks) == HOOKED_WORDS, hooks
-    after = image_words(target.pid)
-    assert after.at(list(hooks)) == words.at(list(hooks)), "allocator tables differ"
-    assert not after.pointing_into(shim_mappings(target.pid))
-    assert target.ask("state") == inside
-    settle(target, before)
-
-
-def settle(target: Target, before: ProcessState) -> None:
-    """Waits until it is as before, and keeps it at work meanwhile.
-
-    A call that was given up may still stand in the interpreter's queue, and a few pages with it, until the
-    main thread comes by and passes over it.
-    """
-    found: dict[str, object] = {}
-
-    def settled() -> bool:
-        target.works()
-        found.clear()
-        found.update(difference(before, process_state(target.pid)))
-        return not found
-
-    try:
-        until(settled, "the target to be as before", 15.0)
-    except AssertionError as error:
-        raise AssertionError(f"{error}: {found}") from None
 
 
 def run(daemon: Serving, target: Target, rounds: int) -> None:
     target.works()
     for number in range(rounds):
-        attach_and_leave(daemon, target, SAMPLINGS[number % len(SAMPLINGS)])
+        attach_and_leave(daemon.client, target, SAMPLINGS[number % len(SAMPLINGS)])
     target.works()
     target.end()
 
@@ -82,12 +44,28 @@ def interpreter(request: pytest.FixtureRequest) -> Interpreter:
     return found
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_the_target_works_and_is_left_as_it_was(
-    daemon: Serving, interpreter: Interpreter, program: str, slow: bool
+def test_in_every_state_the_first_try_succeeds_and_the_target_is_left_as_it_was(
+    daemon: Serving, interpreter: Interpreter, slow: bool, figures: list[str]
 ) -> None:
-    with Target(interpreter, program) as target:
-        run(daemon, target, ROUNDS_SLOW if slow else ROUNDS)
+    """Four at a time: each is at work while others are attached to."""
+    plan = Plan(ROUNDS_SLOW if slow else ROUNDS, AT_ONCE, 0.0, SEED, SAMPLINGS)
+    found = matrix.run(daemon.address, matrix.cells([interpreter]), plan, lambda cell, tally: None)
+    assert {cell.state for cell in found} == set(matrix.STATES)
+    assert not [failure for tally in found.values() for failure in tally.failures]
+    assert all(tally.is_perfect for tally in found.values())
+    figures.append(f"attach {matrix.summary(found)[-1]}".replace("all", interpreter.name, 1))
+
+
+def test_a_refusal_is_told_by_its_code_and_is_no_success(daemon: Serving) -> None:
+    """What the matrix says of a failure: by interpreters that memscope refuses."""
+    if not (refused := unsupported_interpreters()):
+        pytest.skip("no interpreter here that memscope refuses")
+    cell = matrix.Cell("busy", refused[0])
+    tally = matrix.visit(daemon.address, cell, Plan(5, 1, 0.0, SEED))
+    assert tally.tried == matrix.FAILURES_BORNE == len(tally.failures)
+    assert sum(tally.refusals.values()) == tally.tried
+    assert not tally.is_perfect
+    assert all(code.startswith("attach.") for code in tally.refusals)
 
 
 @pytest.mark.parametrize("program", CLOSED_PROGRAMS)

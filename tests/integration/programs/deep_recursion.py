@@ -1,4 +1,4 @@
-"""Dives to near its recursion limit and comes up again, without pause; commands are answered at the bottom."""
+"""Dives to near its recursion limit and comes up, without pause; commands are answered at the bottom."""
 
 import sys
 

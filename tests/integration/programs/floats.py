@@ -1,4 +1,4 @@
-"""A chaotic series of floats, checked to the last bit: one register that is not put back would show for ever."""
+"""A chaotic series of floats, checked to the last bit: a register not put back would show for ever."""
 
 import math
 
