@@ -11,11 +11,12 @@ import pytest
 from memscope_client import Sampling
 from memscope_daemon.attach import procfs
 from memscope_daemon.attach.session import leave
-from tests.integration.test_attach_everywhere import HOOKED_WORDS, ROUNDS, run
+from tests.integration.test_attach_everywhere import ROUNDS, run
 from tests.support.daemon import Serving, memscoped, serving
 from tests.support.interpreters import Interpreter, isolated_interpreters
 from tests.support.outside import difference, image_words, process_state, shim_mappings
 from tests.support.targets import Target
+from tests.support.unharmed import HOOKED_WORDS
 from tests.support.waiting import until
 
 NOBODY = 65534

@@ -40,12 +40,12 @@ def attach_and_leave(client: Client, target: Target, sampling: Sampling, hold_s:
     finally:
         ended = client.detach(session.session_id)
     target.works()
-    assert ended.end_reason == "detached"
+    assert ended.end_reason == "detached", ended
     assert len(hooks) == HOOKED_WORDS, hooks
     after = image_words(target.pid)
     assert after.at(list(hooks)) == words.at(list(hooks)), "allocator tables differ"
-    assert not after.pointing_into(shim_mappings(target.pid))
-    assert target.ask("state") == inside
+    assert not (left := after.pointing_into(shim_mappings(target.pid))), left
+    assert (now := target.ask("state")) == inside, (inside, now)
     settle(target, before)
     return ended
 

@@ -1,11 +1,18 @@
-"""Forks without pause: each child allocates, computes and checks, and must end with 0."""
+"""Forks without pause: each child allocates, computes and checks, and must end with 0.
+
+From 3.12 on ``os.fork`` warns where the kernel counts more than one thread, as it does during an attach
+(docs/failure-modes.md). That warning is left out here, so that any other difference shows.
+"""
 
 import os
+import warnings
 
 from talk import Talk
 
 CHILDREN = 3
 talk = Talk()
+__warningregistry__ = {}  # made by the first warning, even one that is not shown
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 
 
 def work(n):

@@ -13,7 +13,9 @@ import random
 import statistics
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from memscope_client import Client, DaemonError, Sampling, Session
 from tests.support.interpreters import Interpreter
@@ -131,7 +133,7 @@ def visit(address: str, cell: Cell, plan: Plan) -> Tally:
                 tally.failures.append(f"{cell} round {tally.tried}: {error.code}: {error}")
             except Exception as error:
                 tally.tried = max(tally.tried, 1)
-                tally.failures.append(f"{cell} round {tally.tried}: {type(error).__name__}: {error}")
+                tally.failures.append(f"{cell} round {tally.tried}: {_where(error)}")
     finally:
         client.close()
     return tally
@@ -147,6 +149,14 @@ def _rounds_on_one_target(client: Client, cell: Cell, plan: Plan, dice: random.R
             tally.note(attach_and_leave(client, target, sampling, plan.hold_s))
         target.works()
         target.end()
+
+
+def _where(error: Exception) -> str:
+    """The error and the lines that led to it: most assertions say nothing more than where they stand."""
+    steps = traceback.extract_tb(error.__traceback__)[-3:]
+    return f"{type(error).__name__}: {error} at " + " > ".join(
+        f"{Path(step.filename).name}:{step.lineno} {step.line}" for step in steps
+    )
 
 
 def summary(found: dict[Cell, Tally]) -> list[str]:
