@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.drills import attach_soak, bounds, forks, held_gil, kills, own_tests, prefork
+from tests.support.drills import attach_soak, bounds, forks, fuzz, held_gil, kills, own_tests, prefork
 from tests.support.drills.rig import Drill, Rig
 
 DRILLS: dict[str, Drill] = {
@@ -31,6 +31,7 @@ RUNS: dict[str, Callable[[list[str]], int]] = {
     "cpython-tests": own_tests.main,
     "forks": forks.main,
     "gunicorn": prefork.main,
+    "fuzz": fuzz.main,
     "held-gil": held_gil.main,
 }
 

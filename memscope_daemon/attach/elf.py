@@ -20,6 +20,8 @@ SHT_DYNSYM = 11
 HEADER_BYTES = 64
 SECTIONS_MAX = 4096
 SYMBOLS_MAX = 1 << 20
+NAME_BYTES_MAX = 256  # longer ones are nothing that we look for
+FILE_BYTES_MAX = 1 << 48
 
 
 class NotElf(ValueError):
@@ -81,7 +83,7 @@ class Elf:
                 raise NotElf(str(path)) from error
         try:
             self._read_headers()
-        except (struct.error, IndexError) as error:
+        except (struct.error, IndexError, OverflowError) as error:
             self._data.close()
             raise NotElf(str(path)) from error
 
@@ -105,15 +107,18 @@ class Elf:
 
     def _segment(self, at: int) -> Segment:
         kind, flags, offset, address, _, size = struct.unpack_from("<IIQQQQ", self._data, at)
+        if max(offset, size) > FILE_BYTES_MAX:
+            raise IndexError("a segment beyond any file")
         return Segment(kind, flags, offset, address, size)
 
     def _section(self, at: int) -> tuple[int, Section]:
         name, kind, _, address, offset, size, link = struct.unpack_from("<IIQQQQI", self._data, at)
+        if max(offset, size) > FILE_BYTES_MAX:
+            raise IndexError("a section beyond any file")
         return name, Section("", kind, address, offset, size, link)
 
     def _text(self, at: int) -> str:
-        end = self._data.find(b"\0", at, at + 256)
-        return self._data[at:end].decode(errors="replace")
+        return self._data[at : at + NAME_BYTES_MAX].partition(b"\0")[0].decode(errors="replace")
 
     def equals(self, content: bytes) -> bool:
         """Whether the file is this, byte for byte."""
@@ -145,9 +150,10 @@ class Elf:
         texts = self._data[strings.offset : strings.offset + strings.size_bytes]
         count = min(table.size_bytes // 24, SYMBOLS_MAX)
         entries = self._data[table.offset : table.offset + count * 24]
-        for name_at, _, _, section, value, _ in struct.iter_unpack("<IBBHQQ", entries):
+        whole = entries[: len(entries) // 24 * 24]  # a file that was cut short
+        for name_at, _, _, section, value, _ in struct.iter_unpack("<IBBHQQ", whole):
             if value and section:
-                name = texts[name_at : texts.find(b"\0", name_at)]
+                name = texts[name_at : name_at + NAME_BYTES_MAX].partition(b"\0")[0]
                 if name in left:
                     found.setdefault(name.decode(), value)
 

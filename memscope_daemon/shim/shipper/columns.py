@@ -13,7 +13,9 @@ from memscope_daemon.shim.shipper.dictionary import Known
 from memscope_daemon.shim.shipper.rings import Records
 
 _FLAGS = sum(layout.Flag)
-_SIZE_MAX = (1 << 63) - 1
+#: As the wire takes them: one record beyond would have its whole batch refused.
+_SIZE_BYTES_MAX = 1 << 62
+_WEIGHT_MAX = 2.0**62
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,9 +35,9 @@ def check(records: Records, stacks: Known, threads: Known, samplings: Known) -> 
         & (records["kind"] <= layout.Kind.REALLOCATE)
         & (records["domain"] <= layout.Domain.NATIVE)
         & (records["id"] != 0)
-        & (records["size"] <= _SIZE_MAX)
+        & (records["size"] <= _SIZE_BYTES_MAX)
         & (records["weight"] >= 1.0)  # false for NaN
-        & np.isfinite(records["weight"])
+        & (records["weight"] <= _WEIGHT_MAX)
     )
     kept = records if good.all() else records[good]
     lost_stacks = ~stacks.contains(kept["stack"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-import math
 import struct
 from collections.abc import Iterator
 
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscope_daemon.shim import layout
+from memscope_daemon.shim.shipper.shared import Sampling
 
 HEAD = struct.Struct("<IHH")
 CODE = struct.Struct("<IiIIIBBH")
@@ -27,8 +27,10 @@ assert HEAD.size + STACK.size == ctypes.sizeof(layout.MetaStack)
 assert HEAD.size + THREAD.size == ctypes.sizeof(layout.MetaThread)
 assert HEAD.size + SAMPLING.size == ctypes.sizeof(layout.MetaSampling)
 
-#: Ids are numbers of table slots; far above what any session can give out.
-ID_MAX = 1 << 24
+#: Far above what a session gives out; for stacks it is what the wire takes.
+CODE_MAX = 1 << 24
+STACK_MAX = (1 << 22) - 1
+TEXT_BYTES_MAX = 4096  # as the shim cuts them
 _CODE_NO_LINES = 1
 _ENCODINGS = {
     0: "ascii",
@@ -119,7 +121,9 @@ def _code(flags: int, body: bytes) -> Code | None:
     code, first_line, file_bytes, name_bytes, table_bytes, file_text, name_text, _ = CODE.unpack_from(body)
     name_at = CODE.size + file_bytes
     table_at = name_at + name_bytes
-    if not 0 < code <= ID_MAX or table_at + table_bytes > len(body):
+    if not 0 < code <= CODE_MAX or table_at + table_bytes > len(body):
+        return None
+    if max(file_bytes, name_bytes) > TEXT_BYTES_MAX:
         return None
     file = _text(body[CODE.size : name_at], file_text)
     name = _text(body[name_at:table_at], name_text)
@@ -141,7 +145,7 @@ def _text(raw: bytes, form: int) -> str | None:
 def _stack(flags: int, body: bytes) -> Stack | None:
     stack, frame_count = STACK.unpack_from(body)
     frame_bytes = ctypes.sizeof(layout.FrameRef)
-    if not 0 < stack <= ID_MAX or frame_count > layout.DEPTH_MAX:
+    if not 0 < stack <= STACK_MAX or frame_count > layout.DEPTH_MAX:
         return None
     if frame_count * frame_bytes > len(body) - STACK.size:
         return None
@@ -156,6 +160,6 @@ def _thread(_: int, body: bytes) -> Thread | None:
 
 def _sampling(_: int, body: bytes) -> SamplingInForce | None:
     sampling, mode, depth, value, time_ns = SAMPLING.unpack_from(body)
-    if mode not in tuple(layout.Mode) or not math.isfinite(value):
+    if not 0 < sampling or not Sampling(mode, value, True, depth, 0).valid or mode == layout.Mode.OFF:
         return None
     return SamplingInForce(sampling, mode, depth, value, time_ns)

@@ -114,7 +114,7 @@ def test_any_bytes_give_entries_within_bounds_or_are_counted(run):
         match found:
             case metadata.Code():
                 found.file.encode(), found.name.encode()
-                assert 0 < found.code <= metadata.ID_MAX and found.first_line >= 0
+                assert 0 < found.code <= metadata.CODE_MAX and found.first_line >= 0
             case metadata.Stack():
                 assert len(found.frames) <= layout.DEPTH_MAX
             case metadata.Thread():

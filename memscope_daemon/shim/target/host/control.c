@@ -2,11 +2,15 @@
 
 #include "io/clock.h"
 
+/* Each word is read once: one that changes after it was looked at must not matter. */
 static struct ms_setting read_setting(const struct ms_control *control)
 {
-    struct ms_setting setting = {.value = control->value, .mode = control->mode};
-    uint32_t depth = control->depth > MS_DEPTH_MAX ? MS_DEPTH_MAX : control->depth;
-    setting.depth = control->stacks && depth ? depth : 1; /* the allocation site is always taken */
+    struct ms_setting setting = {.mode = __atomic_load_n(&control->mode, __ATOMIC_RELAXED)};
+    __atomic_load(&control->value, &setting.value, __ATOMIC_RELAXED);
+    uint32_t depth = __atomic_load_n(&control->depth, __ATOMIC_RELAXED);
+    bool stacks = __atomic_load_n(&control->stacks, __ATOMIC_RELAXED);
+    depth = depth > MS_DEPTH_MAX ? MS_DEPTH_MAX : depth;
+    setting.depth = stacks && depth ? depth : 1; /* the allocation site is always taken */
     setting.number = (uint16_t)(ms_gil.setting.number + 1);
     return setting;
 }
@@ -33,8 +37,8 @@ void ms_control_wake_nopy(void)
     ms_gil.step_mask = ms_step_mask(&ms_gil.setting);
     ms_gil.rate_weight = ms_gil.setting.mode == MS_MODE_RATE ? (float)(1.0 / ms_gil.setting.value) : 0.0f;
     ms_sampler_draw(ms_gil_sampler(), &ms_gil.setting);
-    ms_raw.step_mask = ms_gil.step_mask;
-    ms_raw.setting[(ms_epoch + 1) & 7] = ms_gil.setting; /* before the epoch that points at it */
+    __atomic_store_n(&ms_raw.step_mask, ms_gil.step_mask, __ATOMIC_RELAXED);
+    ms_raw_publish_setting(ms_epoch + 1, &ms_gil.setting); /* before the epoch that points at it */
     __atomic_store_n(&ms_epoch, ms_epoch + 1, __ATOMIC_RELEASE);
 }
 
@@ -49,9 +53,10 @@ void ms_control_apply_nopy(void)
         return;
     if (!announce(&setting)) /* no room to say so: stay as we are and try again at the next turn */
         return;
-    if (control->seed != ms_gil.seed) { /* from here on the same decisions as from any start with it */
-        ms_gil.seed = ms_gil_sampler()->random = control->seed;
-        __atomic_store_n(&ms_raw.seeds, control->seed, __ATOMIC_RELAXED);
+    uint64_t seed = __atomic_load_n(&control->seed, __ATOMIC_RELAXED);
+    if (seed != ms_gil.seed) { /* from here on the same decisions as from any start with it */
+        ms_gil.seed = ms_gil_sampler()->random = seed;
+        __atomic_store_n(&ms_raw.seeds, seed, __ATOMIC_RELAXED);
     }
     ms_gil.generation = generation;
     ms_gil.setting = setting;

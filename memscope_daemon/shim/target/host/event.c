@@ -8,6 +8,12 @@ static uint64_t reserve_of(const struct ms_side *side)
     return side->writer->capacity / 8;
 }
 
+/* Under the side's lock; but the GIL side reads both counts. */
+static void count_blocks(const struct ms_side *side, int more)
+{
+    __atomic_store_n(side->blocks, *side->blocks + (uint64_t)(int64_t)more, __ATOMIC_RELAXED);
+}
+
 static void end_stale(const struct ms_side *side, struct ms_live *entry, const struct ms_block *block,
                       uint16_t thread)
 {
@@ -19,7 +25,7 @@ static void end_stale(const struct ms_side *side, struct ms_live *entry, const s
     }
     if (old.is_code == MS_LIVE_CODE)
         return;
-    --*side->blocks;
+    count_blocks(side, -1);
     ms_event_freed(side, &old, block->time_ns, thread, false);
 }
 
@@ -70,7 +76,7 @@ bool ms_event_allocated(const struct ms_side *side, const struct ms_block *block
     entry->is_code = MS_LIVE_BLOCK;
     entry->sampling = block->sampling;
     ms_filter_add(side->filter, (uintptr_t)block->address);
-    ++*side->blocks;
+    count_blocks(side, 1);
     write_allocation(side, block, where, old_id, by_realloc);
     return true;
 }
@@ -105,5 +111,5 @@ void ms_entry_take(const struct ms_side *side, struct ms_live *entry, struct ms_
     *taken = *entry;
     ms_live_remove(side->live, entry);
     ms_filter_remove(side->filter, (uintptr_t)taken->address);
-    --*side->blocks;
+    count_blocks(side, -1);
 }

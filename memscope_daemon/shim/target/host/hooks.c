@@ -84,8 +84,9 @@ HOT void gil_free(int domain, void *ctx, void *block)
 HOT void raw_count(void *block, size_t size, const ms_taken *old)
 {
     struct ms_thread_state *thread = &ms_thread;
-    thread->sampler.left -= ms_step(size, ms_raw.step_mask);
-    if (__builtin_expect(thread->sampler.left < 0 || thread->epoch != ms_epoch || old, 0))
+    thread->sampler.left -= ms_step(size, __atomic_load_n(&ms_raw.step_mask, __ATOMIC_RELAXED));
+    uint32_t epoch = __atomic_load_n(&ms_epoch, __ATOMIC_RELAXED);
+    if (__builtin_expect(thread->sampler.left < 0 || thread->epoch != epoch || old, 0))
         ms_raw_allocated(block, size, old);
 }
 

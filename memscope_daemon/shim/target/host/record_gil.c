@@ -93,8 +93,9 @@ static void allocated(int domain, void *address, size_t size, const ms_taken *ol
     }
     ms_control_apply_nopy();
     if (++ms_gil.events % 64 == 0 || ms_gil.setting.mode == MS_MODE_BYTES)
-        __atomic_store_n(&ms_shared.head->status.live_blocks, ms_gil.blocks + ms_raw.blocks, __ATOMIC_RELAXED);
-    if (__builtin_expect(ms_shared.head->control.detach, 0)) {
+        __atomic_store_n(&ms_shared.head->status.live_blocks,
+                         ms_gil.blocks + __atomic_load_n(&ms_raw.blocks, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+    if (__builtin_expect(__atomic_load_n(&ms_shared.head->control.detach, __ATOMIC_RELAXED), 0)) {
         int error = errno;
         ms_hooks_leave();
         errno = error;

@@ -71,7 +71,9 @@ static struct ms_where where_now(const void *state, double weight, uint64_t size
 
 static void draw(uint32_t epoch)
 {
-    ms_sampler_draw(&ms_thread.sampler, &ms_raw.setting[epoch & 7]);
+    struct ms_setting setting = ms_raw_setting(&epoch);
+    ms_sampler_draw(&ms_thread.sampler, &setting);
+    ms_thread.epoch = epoch;
 }
 
 /* A thread's first decision under a setting: a generator and a gap of its own. */
@@ -80,7 +82,6 @@ static void begin(uint32_t epoch, size_t size)
     uint64_t seed = __atomic_fetch_add(&ms_raw.seeds, 0x9e3779b97f4a7c15ull, __ATOMIC_RELAXED);
     ms_thread.sampler.random = ms_random(&seed);
     draw(epoch);
-    ms_thread.epoch = epoch;
     ms_thread.sampler.left -= ms_step(size, ms_step_mask(&ms_thread.sampler.setting));
 }
 
@@ -224,7 +225,7 @@ static bool put_back(const ms_taken *old)
         *entry = *old;
         entry->far = far;
         ms_filter_add(&ms_raw.filter, (uintptr_t)old->address);
-        ms_raw.blocks++;
+        __atomic_store_n(&ms_raw.blocks, ms_raw.blocks + 1, __ATOMIC_RELAXED);
     }
     unlock();
     return entry != NULL;

@@ -20,12 +20,36 @@ enum ms_silence ms_silence_nosys(uint64_t now_ns)
     if (!ms_python.is_initialized())
         return MS_SILENT_ENDING;
     const struct ms_control *control = &ms_shared.head->control;
-    if (control->paused)
+    if (__atomic_load_n(&control->paused, __ATOMIC_RELAXED))
         return MS_SILENT_PAUSED;
     uint64_t heartbeat_ns = __atomic_load_n(&control->heartbeat_ns, __ATOMIC_RELAXED);
     if (now_ns && (int64_t)(now_ns - heartbeat_ns) > (int64_t)MS_READER_TIMEOUT_NS)
         return MS_SILENT_NO_READER;
     return MS_RECORDING;
+}
+
+void ms_raw_publish_setting(uint32_t epoch, const struct ms_setting *setting)
+{
+    uint64_t word[MS_SETTING_WORDS];
+    __builtin_memcpy(word, setting, sizeof word);
+    for (int i = 0; i < MS_SETTING_WORDS; i++)
+        __atomic_store_n(&ms_raw.setting[epoch & 7][i], word[i], __ATOMIC_RELAXED);
+}
+
+struct ms_setting ms_raw_setting(uint32_t *epoch)
+{
+    for (;;) {
+        uint64_t word[MS_SETTING_WORDS];
+        for (int i = 0; i < MS_SETTING_WORDS; i++) /* acquire: the look at the epoch stays behind */
+            word[i] = __atomic_load_n(&ms_raw.setting[*epoch & 7][i], __ATOMIC_ACQUIRE);
+        uint32_t newest = __atomic_load_n(&ms_epoch, __ATOMIC_ACQUIRE);
+        if (newest - *epoch < 7) {
+            struct ms_setting setting;
+            __builtin_memcpy(&setting, word, sizeof setting);
+            return setting;
+        }
+        *epoch = newest;
+    }
 }
 
 /* Losses are rare, so all counters are added to atomically: RAW threads come here without any lock. */

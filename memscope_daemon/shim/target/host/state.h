@@ -69,6 +69,9 @@ struct ms_gil_state {
     struct ms_filter filter;
 };
 
+enum { MS_SETTING_WORDS = sizeof(struct ms_setting) / 8 };
+_Static_assert(sizeof(struct ms_setting) % 8 == 0, "it is copied in words");
+
 struct ms_raw_state {
     uint64_t step_mask; /* of the newest setting */
     uint32_t lock;
@@ -76,7 +79,7 @@ struct ms_raw_state {
     uint64_t last_id;
     uint64_t blocks;
     uint64_t seeds; /* drawn so far */
-    struct ms_setting setting[8]; /* [ms_epoch & 7] is the newest: read without a lock */
+    uint64_t setting[8][MS_SETTING_WORDS]; /* [ms_epoch & 7] is the newest: read without a lock, word by word */
     struct ms_filter filter;
 };
 
@@ -130,6 +133,12 @@ static inline bool ms_in_foreign_interpreter(void)
 {
     return __builtin_expect(ms_interpreter != NULL, 0) && ms_is_foreign_nopy(ms_python.current_thread_state());
 }
+
+/* The setting that threads of the RAW side draw with from `epoch` on, before that is made known. */
+void ms_raw_publish_setting(uint32_t epoch, const struct ms_setting *setting);
+
+/* The setting of *epoch. It has gone by if seven more came meanwhile: then the newest, and *epoch is its. */
+struct ms_setting ms_raw_setting(uint32_t *epoch);
 
 void ms_count_loss_nosys(enum ms_loss cause, double weight, uint64_t size);
 

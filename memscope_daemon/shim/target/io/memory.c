@@ -4,17 +4,24 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/mman.h>
 
 /* Turns of waiting for RAW threads to come out. Each gives the processor away: one that was descheduled
  * inside gets its chance. Some milliseconds at most. */
 enum { TURNS_MAX = 200 };
 
+/* Word by word, each a single store: RAW threads look at theirs at any moment. */
+static void clear(struct ms_filter *filter)
+{
+    uint64_t *word = (uint64_t *)filter->count;
+    for (size_t i = 0; i < sizeof filter->count / sizeof *word; i++)
+        __atomic_store_n(&word[i], 0, __ATOMIC_RELAXED);
+}
+
 void ms_memory_clear_filters(void)
 {
-    memset(&ms_gil.filter, 0, sizeof ms_gil.filter);
-    memset(&ms_raw.filter, 0, sizeof ms_raw.filter);
+    clear(&ms_gil.filter);
+    clear(&ms_raw.filter);
 }
 
 static bool raw_threads_out(void)

@@ -25,6 +25,13 @@ static uint64_t far_home(const struct ms_live_table *table, uint64_t address, ui
     return (((address >> 4) + turn * 0x2545f4914f6cdd1dull) * 0xd6e8feb86659fd93ull >> 36) & table->mask;
 }
 
+/* The entry that a slot names. The tables lie in shared memory: whatever somebody else has written there,
+ * what is named is one of ours. */
+static struct ms_live *entry_of(const struct ms_live_table *table, uint32_t slot)
+{
+    return &table->pool[((slot & SLOT_NUMBER) - 1) & (table->capacity - 1)];
+}
+
 /* The slot that holds `address`, or the free slot that ends the run from `home`; neither: mask + 1. */
 static uint64_t slot_in_run(const struct ms_live_table *table, uint64_t address, uint64_t home)
 {
@@ -33,7 +40,7 @@ static uint64_t slot_in_run(const struct ms_live_table *table, uint64_t address,
         uint32_t slot = table->index[i];
         if (!slot)
             return i;
-        if (slot >> 24 == (home & 0xff) && table->pool[(slot & SLOT_NUMBER) - 1].address == address)
+        if (slot >> 24 == (home & 0xff) && entry_of(table, slot)->address == address)
             return i;
     }
     return table->mask + 1;
@@ -53,22 +60,17 @@ static uint64_t slot_of(const struct ms_live_table *table, uint64_t address)
     return holds(table, i) ? i : table->mask + 1;
 }
 
-static struct ms_live *entry_at(const struct ms_live_table *table, uint64_t i)
-{
-    return &table->pool[(table->index[i] & SLOT_NUMBER) - 1];
-}
-
 struct ms_live *ms_live_find(const struct ms_live_table *table, uint64_t address)
 {
     uint64_t i = slot_of(table, address);
-    return i <= table->mask ? entry_at(table, i) : NULL;
+    return i <= table->mask ? entry_of(table, table->index[i]) : NULL;
 }
 
 static uint32_t take_from_pool(struct ms_live_table *table)
 {
     uint32_t number = table->free_first;
     if (number)
-        table->free_first = table->pool[number - 1].next_free;
+        table->free_first = entry_of(table, number)->next_free;
     else if (table->fresh < table->capacity)
         number = ++table->fresh;
     return number;
@@ -81,7 +83,7 @@ static struct ms_live *put(struct ms_live_table *table, uint64_t i, uint64_t hom
         return NULL;
     table->index[i] = (uint32_t)(home & 0xff) << 24 | number;
     table->used++;
-    struct ms_live *entry = &table->pool[number - 1];
+    struct ms_live *entry = entry_of(table, number);
     entry->address = address;
     entry->far = 0;
     return entry;
@@ -106,7 +108,7 @@ struct ms_live *ms_live_insert(struct ms_live_table *table, uint64_t address, bo
 {
     uint64_t home = near_home(table, address);
     uint64_t i = slot_in_run(table, address, home);
-    struct ms_live *old = holds(table, i) ? entry_at(table, i) : table->far ? ms_live_find(table, address) : NULL;
+    struct ms_live *old = holds(table, i) ? entry_of(table, table->index[i]) : table->far ? ms_live_find(table, address) : NULL;
     *stale = old != NULL;
     if (old)
         return old;
