@@ -62,7 +62,7 @@ def _stream() -> bytes:
 def _rings() -> bytes:
     meta = metadata()
     steps = [
-        struct.pack("<BBBBQ", 2, at // 64, 2, min(64, len(meta) - at), 0) + meta[at : at + 64].ljust(64, b"\0")
+        struct.pack("<BBBBQ", 2, at // 64, 2, min(64, len(meta) - at), 0) + meta[at : at + 64]
         for at in range(0, len(meta), 64)
     ]
     steps += [

@@ -160,6 +160,7 @@ def _thread(_: int, body: bytes) -> Thread | None:
 
 def _sampling(_: int, body: bytes) -> SamplingInForce | None:
     sampling, mode, depth, value, time_ns = SAMPLING.unpack_from(body)
-    if not 0 < sampling or not Sampling(mode, value, True, depth, 0).valid or mode == layout.Mode.OFF:
+    setting = Sampling(mode, value, True, depth, 0)
+    if sampling == 0 or mode == layout.Mode.OFF or not setting.valid:
         return None
     return SamplingInForce(sampling, mode, depth, value, time_ns)

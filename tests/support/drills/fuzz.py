@@ -1,5 +1,5 @@
-"""Readers of foreign bytes, fed for as long as you like. Those in Python are guided by coverage; the shim gets
-a shipper that writes anything anywhere."""
+"""Readers of foreign bytes, fed for as long as you like. Those in Python are guided by coverage; the shim
+gets a shipper that writes anything anywhere."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ def fuzz(name: str, seconds: int, seed: int, folder: Path) -> bool:
     found.mkdir(parents=True)
     for path in (CORPUS / name).glob("*"):
         shutil.copy(path, inputs / name)
-    command = [sys.executable, "-m", "tests.fuzz", name, str(inputs / name), str(found), str(seconds), str(seed)]
+    words = (name, str(inputs / name), str(found), str(seconds), str(seed))
+    command = [sys.executable, "-m", "tests.fuzz", *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + GRACE_S, check=False)
     figures = dict(re.findall(r"stat::(\w+):\s+(\d+)", done.stderr))
     print(
-        f"{name}: {figures.get('number_of_executed_units', 0)} executions, {figures.get('new_units_added', 0)}"
-        f" inputs on new paths, {seconds} s, seed {seed}",
+        f"{name}: {figures.get('number_of_executed_units', 0)} executions,"
+        f" {figures.get('new_units_added', 0)} inputs on new paths, {seconds} s, seed {seed}",
         flush=True,
     )
     return _keep(name, done, found)
