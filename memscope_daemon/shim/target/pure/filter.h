@@ -39,15 +39,17 @@ static inline bool ms_filter_maybe(const struct ms_filter *filter, uintptr_t add
 static inline void ms_filter_add(struct ms_filter *filter, uintptr_t address)
 {
     uint8_t *count = &filter->count[ms_filter_cell(address)];
-    if (*count < UINT8_MAX)
-        __atomic_store_n(count, (uint8_t)(*count + 1), __ATOMIC_RELAXED);
+    uint8_t seen = __atomic_load_n(count, __ATOMIC_RELAXED); /* a session that ends clears it without the lock */
+    if (seen < UINT8_MAX)
+        __atomic_store_n(count, (uint8_t)(seen + 1), __ATOMIC_RELAXED);
 }
 
 static inline void ms_filter_remove(struct ms_filter *filter, uintptr_t address)
 {
     uint8_t *count = &filter->count[ms_filter_cell(address)];
-    if (*count > 0 && *count < UINT8_MAX)
-        __atomic_store_n(count, (uint8_t)(*count - 1), __ATOMIC_RELAXED);
+    uint8_t seen = __atomic_load_n(count, __ATOMIC_RELAXED);
+    if (seen > 0 && seen < UINT8_MAX)
+        __atomic_store_n(count, (uint8_t)(seen - 1), __ATOMIC_RELAXED);
 }
 
 #endif
