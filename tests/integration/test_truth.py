@@ -135,8 +135,9 @@ def judge(runs: list[Run], measure: str, figures: list[str]) -> list[str]:
     found = [pair for run in runs for pair in pairs(run, measure)]
     # How many small blocks a site has beside its large ones, no sample of a few may tell: the number of
     # blocks of such a site is told apart. Its bytes are judged as all others.
-    mixed = [pair for pair in found if pair.known.mixes_sizes and measure.endswith("count")]
-    partial = [pair for pair in found if pair.is_partial and pair not in mixed]
+    apart = measure.endswith("count")
+    mixed = [pair for pair in found if apart and pair.known.mixes_sizes]
+    partial = [pair for pair in found if pair.is_partial and not (apart and pair.known.mixes_sizes)]
     assert len(partial) >= 20 * len(runs) * 0.5, "the test has something to judge"
     coverage = share(partial)
     # Where nothing was sampled there is a bound, but no interval to compare.
