@@ -13,14 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from memscope_daemon.attach.injection import TracerProcess
+from memscope_daemon.attach.injection import TracerProcess, tracer_fork_server
 from memscope_daemon.attach.session import TargetSession
 from memscope_daemon.errors import MemscopeError, SystemFailure
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.host import Host
 from memscope_daemon.server.sessions import SessionBook
 from memscope_daemon.server.tracking import Tracker
-from memscope_daemon.shim.launch import ShipperProcess
+from memscope_daemon.shim.launch import ShipperProcess, shipper_fork_server
 
 CAPTURES = "captures"
 #: A new spare is started when the attach that took the last one no longer needs the processors.
@@ -39,17 +39,24 @@ Helper = TypeVar("Helper", bound=_Helper)
 
 
 class Spares(Generic[Helper]):
-    """Helper processes that have been started ahead of their job. Safe to use from many threads."""
+    """Helper processes, of which some are started ahead of their job. Safe to use from many threads.
+
+    ``count`` 0: each is started when it is wanted.
+    """
 
     def __init__(self, count: int, start: Callable[[], Helper]) -> None:
         self._count, self._start = count, start
         self._lock = threading.Lock()
         self._spares: list[Helper] = []
         self._closed = False
-        self.refill()
+        if count:
+            threading.Thread(target=self.refill, daemon=True, name="spares").start()
 
-    def take(self) -> Helper | None:
-        """A live one, if there is one. Another is started in its place, behind the attach under way."""
+    def take(self) -> Helper:
+        """A live one. Another is started in its place, behind the attach under way.
+
+        :raises MemscopeError: none could be started.
+        """
         with self._lock:
             if self._count:
                 timer = threading.Timer(REFILL_AFTER_S, self.refill)
@@ -60,7 +67,7 @@ class Spares(Generic[Helper]):
                 if spare.alive:
                     return spare
                 spare.close()
-        return None
+        return self._start()
 
     def refill(self) -> None:
         """Starts what is missing. A helper that cannot be started now is no error: none is kept."""
@@ -77,13 +84,32 @@ class Spares(Generic[Helper]):
             spare.close()
 
 
+class _Helpers:
+    """The processes that work for the daemon: a shipper for each session, a tracer for each injection.
+
+    ``spare_count``: of either kind, started ahead. 0: none, and nothing is kept to fork them from.
+    """
+
+    def __init__(self, spare_count: int) -> None:
+        self._fork_servers = (shipper_fork_server(), tracer_fork_server()) if spare_count else ()
+        of_shippers, of_tracers = self._fork_servers or (None, None)
+        self.shippers = Spares(spare_count, lambda: ShipperProcess.spawn(of_shippers))
+        self.tracers = Spares(spare_count, lambda: TracerProcess(of_tracers))
+
+    def close(self) -> None:
+        """Ends those without a job; the others end with theirs."""
+        for fork_server in self._fork_servers:
+            fork_server.close()
+        self.shippers.close()
+        self.tracers.close()
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Running:
     host: Host
     tracker: Tracker
     book: SessionBook
-    shippers: Spares[ShipperProcess]
-    tracers: Spares[TracerProcess]
+    helpers: _Helpers
 
 
 class Daemon:
@@ -106,17 +132,15 @@ class Daemon:
         """
         self._make_folder()
         book = SessionBook(self._folder)
-        shippers = Spares(self._spare_count, ShipperProcess.spawn)
-        tracers = Spares(self._spare_count, TracerProcess)
-        tracker = Tracker(book, lambda attempt: self._make_session(attempt, shippers, tracers))
+        helpers = _Helpers(self._spare_count)
+        tracker = Tracker(book, lambda attempt: self._make_session(attempt, helpers))
         try:
             host = Host(self.address, book, tracker, tracker.began)
         except BaseException:
             tracker.stop()
-            shippers.close()
-            tracers.close()
+            helpers.close()
             raise
-        self._running = _Running(host, tracker, book, shippers, tracers)
+        self._running = _Running(host, tracker, book, helpers)
         return self.address
 
     @property
@@ -129,9 +153,8 @@ class Daemon:
         running, self._running = self._running, None
         if running is None:
             return
-        running.shippers.close()
-        running.tracers.close()
         running.tracker.stop()
+        running.helpers.close()
         running.host.close()
         running.book.close()
 
@@ -142,16 +165,13 @@ class Daemon:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _make_session(
-        self, attempt: Attempt, shippers: Spares[ShipperProcess], tracers: Spares[TracerProcess]
-    ) -> TargetSession:
+    def _make_session(self, attempt: Attempt, helpers: _Helpers) -> TargetSession:
         return TargetSession(
             attempt.pid,
             attempt.sampling,
             self.address,
-            shipper=shippers.take(),
-            tracer=tracers.take(),
-            spawn_shipper=lambda: shippers.take() or ShipperProcess.spawn(),
+            spawn_shipper=helpers.shippers.take,
+            spawn_tracer=helpers.tracers.take,
             progress=attempt.progress,
         )
 

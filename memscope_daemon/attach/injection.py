@@ -23,8 +23,11 @@ from memscope_daemon.attach.stop import StopReport
 from memscope_daemon.attach.target import Facts, Interpreter
 from memscope_daemon.errors import AttachFailed, AttachRefused, SystemFailure, TargetEnded
 from memscope_daemon.shim import layout, messages
+from memscope_daemon.shim.fork_server import ForkServer, HelperProcess
 
-TRACER_PROGRAM = "from memscope_daemon.attach.rehearsal import main"
+TRACER_PROGRAM = (
+    "from memscope_daemon.attach.rehearsal import main; from memscope_daemon.shim.fork_loop import serve"
+)
 GO_TIMEOUT_MS = 15_000
 SILENCE_TIMEOUT_S = 30.0
 
@@ -98,28 +101,21 @@ class InjectionResult:
 class TracerProcess:
     """A tracer, started and waiting for its job."""
 
-    def __init__(self) -> None:
-        """:raises SystemFailure: no process could be started."""
+    def __init__(self, fork_server: ForkServer | None = None) -> None:
+        """``fork_server``: forks it (:func:`tracer_fork_server`). Otherwise it is started.
+
+        :raises SystemFailure: no process could be started.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        root = str(Path(__file__).resolve().parents[2])
-        program = f"import sys; sys.path.insert(0, {root!r})\n{TRACER_PROGRAM}\nmain({theirs.fileno()})"
+        process: HelperProcess | None = None
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", program],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL if not os.environ.get("MEMSCOPE_TRACER_DEBUG") else None,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
-        except OSError as error:
+            if fork_server is not None:
+                with contextlib.suppress(SystemFailure), Path(os.devnull).open("wb") as log:
+                    process = fork_server.fork(theirs, log.fileno())
+            self._process = process or _start("main({})", theirs)
+        except BaseException:
             ours.close()
-            raise SystemFailure(
-                "attach.tracer-not-started",
-                f"the tracer process could not be started: {error.strerror}",
-                "free some memory or processes and try again",
-                error,
-            ) from error
+            raise
         finally:
             theirs.close()
         self.connection = ours
@@ -152,6 +148,32 @@ class TracerProcess:
         """Lets go of it: without a job it ends, after its result it ends by itself when all is cleaned."""
         self.connection.close()
         threading.Thread(target=self._process.wait, daemon=True, name="memscope-reaper").start()
+
+
+def tracer_fork_server() -> ForkServer:
+    """Forks tracers for :class:`TracerProcess`."""
+    return ForkServer(lambda end: _start("serve({}, main)", end))
+
+
+def _start(call: str, end: socket.socket) -> subprocess.Popen[bytes]:
+    root = str(Path(__file__).resolve().parents[2])
+    program = f"import sys; sys.path.insert(0, {root!r})\n{TRACER_PROGRAM}\n{call.format(end.fileno())}"
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", program],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL if not os.environ.get("MEMSCOPE_TRACER_DEBUG") else None,
+            pass_fds=(end.fileno(),),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise SystemFailure(
+            "attach.tracer-not-started",
+            f"the tracer process could not be started: {error.strerror}",
+            "free some memory or processes and try again",
+            error,
+        ) from error
 
 
 def build_job(

@@ -29,12 +29,25 @@ _CODE = (
     (_PARK_AT, b"\x89\x43\x04\xc7\x03\x01\0\0\0\xb8\x22\0\0\0\x0f\x05\xeb\xf7"),
 )
 _PR_SET_PDEATHSIG = 1
+_MADV_POPULATE_WRITE = 23
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int) -> int:
     """A tracer that rehearses while it waits for its job, and once more when it has come."""
+    _own_all_pages()
     rehearse()
     tracer.main(descriptor, rehearse)
+    return 0
+
+
+def _own_all_pages() -> None:
+    """A forked tracer shares its memory until it writes there, and each first write to a page is slow: get
+    them over with. A kernel before 5.14 does not know how; then they come as they come."""
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    for mapping in procfs.mappings(os.getpid()):
+        if mapping.permissions.startswith("rw-p"):
+            madvise(mapping.start, mapping.end - mapping.start, _MADV_POPULATE_WRITE)
 
 
 def rehearse() -> int:

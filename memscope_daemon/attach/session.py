@@ -38,6 +38,7 @@ from memscope_daemon.shim.launch import ShipperProcess
 
 UNSTOPPABLE_TRIES = 3
 Progress = Callable[[str], None]
+SpawnTracer = Callable[[], TracerProcess]
 
 
 def _silent(_: str) -> None:
@@ -61,8 +62,8 @@ class LeaveResult:
 
 
 class TargetSession:
-    """One attach. ``shipper``, ``tracer``: spare ones, or None to start them. ``session_id``: 16 hex digits,
-    or None for a random one. ``spawn_shipper`` makes further shippers."""
+    """One attach. ``session_id``: 16 hex digits, or None for a random one. ``spawn_shipper``,
+    ``spawn_tracer``: where the helpers come from, as they are needed."""
 
     def __init__(
         self,
@@ -70,12 +71,11 @@ class TargetSession:
         sampling: SamplingConfig,
         ingest_address: str,
         *,
-        shipper: ShipperProcess | None = None,
-        tracer: TracerProcess | None = None,
         progress: Progress = _silent,
         session_id: str | None = None,
         shim: Path = SHIM_PATH,
         spawn_shipper: Callable[[], ShipperProcess] = ShipperProcess.spawn,
+        spawn_tracer: SpawnTracer = TracerProcess,
     ) -> None:
         self.pid, self.ingest_address, self.progress = pid, ingest_address, progress
         self.session_id = session_id or secrets.token_hex(8)
@@ -85,10 +85,10 @@ class TargetSession:
         self.started_monotonic_ns = 0
         self.attach_figures = AttachFigures()
         self.detach_figures = AttachFigures()
-        self._shipper = shipper
-        self._spare_tracer = tracer
+        self._shipper: ShipperProcess | None = None
         self._shim = shim
         self._spawn = spawn_shipper
+        self._spawn_tracer = spawn_tracer
         self._job: Job | None = None
         self._build = b""  # the shim as it was: its file may be replaced while the session runs
         self._shared_fd = -1  # kept for a shipper that has to take over
@@ -125,7 +125,7 @@ class TargetSession:
 
     def _try(self) -> InjectionResult:
         for left in reversed(range(UNSTOPPABLE_TRIES)):
-            tracer, self._spare_tracer = self._spare_tracer or TracerProcess(), None  # comes up while we look
+            tracer = self._spawn_tracer()  # it comes up while we look
             try:
                 facts, plan = _look(self.pid, self._shim)
                 self._shipper = self._shipper or self._spawn()
@@ -220,7 +220,7 @@ class TargetSession:
                 return self.detach_figures
         with contextlib.suppress(TargetEnded):
             if self._still_there():
-                self.detach_figures = leave(self.pid, self.progress, self._build).figures
+                self.detach_figures = leave(self.pid, self.progress, self._build, self._spawn_tracer).figures
         return self.detach_figures
 
     def _still_there(self) -> bool:
@@ -230,7 +230,12 @@ class TargetSession:
         return False
 
 
-def leave(pid: int, progress: Progress = _silent, build: bytes = b"") -> LeaveResult:
+def leave(
+    pid: int,
+    progress: Progress = _silent,
+    build: bytes = b"",
+    spawn_tracer: SpawnTracer = TracerProcess,
+) -> LeaveResult:
     """Takes hooks of ours out of a process, with no session of ours needed. Safe to repeat.
 
     ``build``: only those of this shim, as its file was; another build's may belong to a session that runs.
@@ -244,7 +249,7 @@ def leave(pid: int, progress: Progress = _silent, build: bytes = b"") -> LeaveRe
     if not asked:
         raise refuse("no-shim", f"memscope is not in process {pid}", "there is nothing to take out")
     for mapped in asked:
-        result = _leave_one(facts, plan, mapped, progress)
+        result = _leave_one(facts, plan, mapped, progress, spawn_tracer)
         if result.outcome is not layout.Outcome.NOTHING_TO_DO:
             break
     return LeaveResult(
@@ -254,9 +259,11 @@ def leave(pid: int, progress: Progress = _silent, build: bytes = b"") -> LeaveRe
     )
 
 
-def _leave_one(facts: Facts, plan: Plan, mapped: MappedShim, progress: Progress) -> InjectionResult:
+def _leave_one(
+    facts: Facts, plan: Plan, mapped: MappedShim, progress: Progress, spawn_tracer: SpawnTracer
+) -> InjectionResult:
     """Several builds may be in a process; each answers for its own hooks."""
-    tracer = TracerProcess()
+    tracer = spawn_tracer()
     try:
         facts = dataclasses.replace(facts, shim_path=mapped.path)
         plan = dataclasses.replace(plan, entry_address=mapped.entry, hands_over=False)

@@ -18,17 +18,17 @@ Work = tuple[Callable[[], Any], "Future[Any]"]
 class Actor:
     """Runs what it is handed, one piece after the other, in a thread of its own.
 
-    ``idle`` runs in that thread after at most ``idle_s`` without work, and whenever that long has passed. It
-    must not raise.
+    ``idle`` runs in that thread after at most ``idle_s`` without work, and whenever that long has passed; it
+    returns whether there is anything to come back for. If not, the thread ends, and the next work gets a new
+    one: a daemon has many sessions that are over. It must not raise.
     """
 
-    def __init__(self, name: str, idle: Callable[[], None], idle_s: float) -> None:
+    def __init__(self, name: str, idle: Callable[[], bool], idle_s: float) -> None:
         self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
-        self._idle, self._idle_s = idle, idle_s
+        self._name, self._idle, self._idle_s = name, idle, idle_s
         self._lock = threading.Lock()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def call(self, work: Callable[[], Result]) -> Result:
         """Runs ``work`` there, and hands over its result or its exception.
@@ -39,22 +39,30 @@ class Actor:
         with self._lock:
             if self._stopping:
                 raise SystemFailure("daemon.stopping", "the daemon is about to end", "start another one")
-            self._work.put((work, future))
+            self._hand_over((work, future))
         return future.result()
 
     def post(self, work: Callable[[], None]) -> None:
         """Runs ``work`` there, before anything that is handed over later. What it raises is lost."""
         with self._lock:
             if not self._stopping:
-                self._work.put((work, Future()))
+                self._hand_over((work, Future()))
 
     def stop(self) -> None:
         """Ends the thread when all work handed over so far is done."""
         with self._lock:
-            if not self._stopping:
-                self._stopping = True
-                self._work.put(None)
-        self._thread.join()
+            self._stopping = True
+            self._work.put(None)
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _hand_over(self, work: Work) -> None:
+        """The lock is held."""
+        self._work.put(work)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
 
     def _run(self) -> None:
         while True:
@@ -62,11 +70,20 @@ class Actor:
             try:
                 work = self._work.get(timeout=self._idle_s)
             except queue.Empty:
-                self._idle()
+                if not self._idle() and self._is_done():
+                    return
                 continue
             if work is None:
                 return
             self._do(*work)
+
+    def _is_done(self) -> bool:
+        """Nothing has come meanwhile: whatever comes now starts another thread."""
+        with self._lock:
+            if not self._work.empty():
+                return False
+            self._thread = None
+            return True
 
     @staticmethod
     def _do(work: Callable[[], Any], future: Future[Any]) -> None:

@@ -48,6 +48,7 @@ class Entry:
         self._names: dict[int, str] = {}
         self._recording: Recording | None = None
         self._store_error = ""
+        self.heard_monotonic_ns = 0  # when the last batch came
         self.ended = threading.Event()
         self._actor = Actor(f"session-{info.session_id}", self._tick, IDLE_S)
 
@@ -127,6 +128,7 @@ class Entry:
 
         :raises MemoryOperationError: the batch makes no sense.
         """
+        self.heard_monotonic_ns = clock.monotonic_ns()
         return self._actor.call(lambda: not self._is_current(outgoing) or self._take(batch))
 
     def resume_point(self) -> Resume:
@@ -167,6 +169,11 @@ class Entry:
         return self._actor.call(
             lambda: {row.native_id for row in self._of_recording().tables.threads.values()} - named
         )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its figures are in memory."""
+        return self._recording is not None
 
     def rest(self) -> None:
         """Lets go of the memory of a session that has ended; a question opens its file again."""
@@ -222,15 +229,16 @@ class Entry:
         self._tick()
         return True
 
-    def _tick(self) -> None:
-        """Commits when it is time to, and tells the shipper."""
+    def _tick(self) -> bool:
+        """Commits when it is time to, and tells the shipper. Whether there is anything that may be due."""
         if self._recording is None:
-            return
+            return False
         try:
             if self._recording.commit_if_due():
                 self._acknowledge()
         except MemscopeError as error:
             self._note_store_error(str(error))
+        return True
 
     def _acknowledge(self) -> None:
         self._note_store_error("")
@@ -321,7 +329,7 @@ class SessionBook:
             return 0 if self._questions else clock.monotonic_ns() - self._asked_ns
 
     def _rest_old_ones(self) -> None:
-        ended = [entry for entry in self._entries.values() if entry.ended.is_set()]
+        ended = [entry for entry in self._entries.values() if entry.ended.is_set() and entry.is_open]
         for entry in ended[: max(len(ended) - ENDED_OPEN_MAX, 0)]:
             entry.rest()
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
 from memscope_daemon.config import check_sampling
 from memscope_daemon.errors import AttachFailed, AttachRefused, MemscopeError, TrackingError
@@ -27,7 +28,8 @@ from memscope_daemon.shim.job import Resume
 
 LOG = logging.getLogger("memscope.tracking")
 HELLO_TIMEOUT_S = 15.0
-GOODBYE_TIMEOUT_S = 60.0
+LEAVE_TIMEOUT_S = 60.0
+GOODBYE_TIMEOUT_S = 150.0  # longer than a shipper waits for the answer to its Goodbye
 SHIPPER_EXIT_TIMEOUT_S = 5.0
 NAMES_TIMEOUT_S = 1.5
 NAMES_EACH_S = 10.0
@@ -195,7 +197,7 @@ class Tracker:
         if not entry.ended.is_set():
             if not entry.command(ingest_pb.Command(detach=ingest_pb.Detach())):
                 raise _no_shipper(entry.info.session_id)
-            if not entry.ended.wait(GOODBYE_TIMEOUT_S):
+            if not entry.ended.wait(LEAVE_TIMEOUT_S):
                 raise TrackingError(
                     "session.still-active",
                     "the target has not passed by to take the hooks out",
@@ -210,10 +212,11 @@ class Tracker:
             entry.finish(EndReason.SHIPPER_LOST, "the shipper ended without a Goodbye")
 
     def _await_silence(self, entry: Entry, tracked: _Tracked) -> None:
-        """Until the session has ended, or its shipper and its stream have."""
-        deadline = time.monotonic() + GOODBYE_TIMEOUT_S
-        shipper = tracked.tracking.shipper
-        while not entry.ended.wait(0.05) and time.monotonic() < deadline:
+        """Until the session has ended, or its shipper and its stream have; or nothing comes any more."""
+        shipper, began_ns = tracked.tracking.shipper, clock.monotonic_ns()
+        while not entry.ended.wait(0.05):
+            if clock.monotonic_ns() - max(began_ns, entry.heard_monotonic_ns) > GOODBYE_TIMEOUT_S * 1e9:
+                break
             if not shipper.alive and not entry.is_connected:
                 break
 

@@ -29,6 +29,7 @@ from typing import IO, Any
 
 from memscope_daemon.errors import SystemFailure, TrackingError
 from memscope_daemon.shim import messages
+from memscope_daemon.shim.fork_server import ForkServer, HelperProcess
 from memscope_daemon.shim.job import Job, Resume
 
 SPAWN_TIMEOUT_S = 30.0
@@ -63,7 +64,7 @@ class ShipperOutcome:
 class ShipperProcess:
     """One shipper, from its start to its end. Use :meth:`spawn`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket, log: IO[bytes]) -> None:
+    def __init__(self, process: HelperProcess, connection: socket.socket, log: IO[bytes]) -> None:
         self._process = process
         self._connection = connection
         self._log = log
@@ -71,32 +72,27 @@ class ShipperProcess:
         self._last_words: messages.Message = {}
 
     @classmethod
-    def spawn(cls) -> ShipperProcess:
+    def spawn(cls, fork_server: ForkServer | None = None) -> ShipperProcess:
         """Starts a shipper and returns at once; it imports what it needs and waits for its job.
+
+        ``fork_server``: forks it, so that it need not import anything (:func:`shipper_fork_server`). Where
+        that fails, it is started all the same.
 
         :raises SystemFailure: no process could be started.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         log = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the shipper)
+        process: HelperProcess | None = None
         try:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "memscope_daemon.shim.shipper", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=(theirs.fileno(),),
-                env=_environment(),
-                start_new_session=True,  # Ctrl-C in the terminal is not for the shipper
-            )
-        except OSError as error:
+            if fork_server is not None:
+                with contextlib.suppress(SystemFailure):
+                    process = fork_server.fork(theirs, log.fileno())
+            if process is None:
+                process = _start(str(theirs.fileno()), theirs, log)
+        except BaseException:
             ours.close()
             log.close()
-            raise SystemFailure(
-                "shipper.not-started",
-                f"the shipper process could not be started: {error.strerror}",
-                "free some memory or processes and try again",
-                error,
-            ) from error
+            raise
         finally:
             theirs.close()
         return cls(process, ours, log)
@@ -181,6 +177,8 @@ class ShipperProcess:
             raise TimeoutError(f"shipper {self.pid} is still at work") from error
         self._read_last_words()
         words = self._last_words
+        if code < 0:  # it had said all when it was killed; or nobody can tell its code any more
+            code = int(words.get("exit_code", code))
         return ShipperOutcome(
             code,
             str(words.get("reason", "")),
@@ -257,6 +255,31 @@ class ShipperProcess:
             + (f": {tail}" if tail else ""),
             "the target is unharmed and goes quiet within a second; attach again",
         )
+
+
+def shipper_fork_server() -> ForkServer:
+    """Forks shippers for :meth:`ShipperProcess.spawn`."""
+    return ForkServer(lambda end: _start(f"--fork-server={end.fileno()}", end, subprocess.DEVNULL))
+
+
+def _start(argument: str, end: socket.socket, log: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "memscope_daemon.shim.shipper", argument],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(end.fileno(),),
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C in the terminal is not for the shipper
+        )
+    except OSError as error:
+        raise SystemFailure(
+            "shipper.not-started",
+            f"the shipper process could not be started: {error.strerror}",
+            "free some memory or processes and try again",
+            error,
+        ) from error
 
 
 def _environment() -> dict[str, str]:

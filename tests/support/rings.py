@@ -75,10 +75,17 @@ def holders(of: set[int]) -> list[int]:
 def children(pid: int) -> set[int]:
     """Processes that ``pid`` started and that are still there."""
     found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(OSError):  # a thread that has just ended
-            found |= {int(child) for child in (task / "children").read_text().split()}
+    with contextlib.suppress(OSError):  # it, or a thread of it, has just ended
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                found |= {int(child) for child in (task / "children").read_text().split()}
     return found
+
+
+def descendants(pid: int) -> set[int]:
+    """Its children, theirs, and so on."""
+    found = children(pid)
+    return found.union(*map(descendants, found))
 
 
 def is_running(pid: int) -> bool:

@@ -22,6 +22,7 @@ from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as pb
 from memscope_daemon._pb import ingest_service_pb2_grpc as services
 from memscope_daemon.model.sampling import PRESETS, SamplingConfig
+from memscope_daemon.shim.fork_server import ForkServer
 from memscope_daemon.shim.geometry import geometry_for
 from memscope_daemon.shim.job import Job
 from memscope_daemon.shim.launch import ShipperOutcome, ShipperProcess
@@ -158,10 +159,11 @@ class Shipping:
         address: str,
         sampling: SamplingConfig = PRESETS["production"],
         program: str = "input()",
+        fork_server: ForkServer | None = None,
         **job_fields: object,
     ) -> None:
         self.victim = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE)
-        self.shipper = ShipperProcess.spawn()
+        self.shipper = ShipperProcess.spawn(fork_server)
         self.start_ns = clock.monotonic_ns()
         self.job = Job(
             SESSION_ID, self.victim.pid, address, sampling, self.start_ns, time.time_ns(),

@@ -1,6 +1,7 @@
 """The shipper process: imports, one job, its end. Started by ``shim.launch``, never by hand.
 
-``python -m memscope_daemon.shim.shipper FD``: FD is a SOCK_SEQPACKET socket to whoever started it.
+``python -m memscope_daemon.shim.shipper FD``: FD is a SOCK_SEQPACKET socket to whoever started it. With
+``--fork-server=FD`` it serves no job itself, but forks the shippers that do (``shim.fork_loop``).
 """
 
 from __future__ import annotations
@@ -15,17 +16,18 @@ import sys
 
 from memscope_daemon.errors import MemscopeError
 from memscope_daemon.shim import messages
+from memscope_daemon.shim.fork_loop import serve
 from memscope_daemon.shim.geometry import geometry_for
 from memscope_daemon.shim.job import Job, Resume, ShipperExit
 from memscope_daemon.shim.shipper.session import Session
 from memscope_daemon.shim.shipper.shared import Sampling, SharedMemory
 
 
-def main(arguments: list[str]) -> int:
+def main(descriptor: int) -> int:
     """Serves the one job that comes over the socket; returns the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us; they will tell
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    connection = socket.socket(fileno=int(arguments[0]))
+    connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
     gc.freeze()
     try:
@@ -77,6 +79,10 @@ def _prepare(connection: socket.socket, message: messages.Message, descriptors: 
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
+    argument = sys.argv[1].removeprefix("--fork-server=")
+    if argument != sys.argv[1]:
+        serve(int(argument), main)
+        sys.exit(ShipperExit.DONE)
+    code = main(int(argument))
     sys.stderr.flush()
     os._exit(code)  # all is said and shipped: no waiting for grpc's threads to be taken down

@@ -33,6 +33,8 @@ from memscope_daemon.shim.shipper.shared import Sampling, SharedMemory
 from memscope_daemon.shim.shipper.target_watch import TargetWatch
 
 LOOK_AT_HOOKS_NS = 300_000_000
+#: Times the ingest's timeout: once the hooks are out, waiting costs the target nothing.
+LEAVING_PATIENCE = 4
 LOOK_AROUND_NS = 1_000_000_000  # between looks at what changes seldom: exec, losses
 
 
@@ -109,6 +111,7 @@ class Session:
         self._tell_parent(
             {
                 "say": "ended",
+                "exit_code": int(end.exit_code),
                 "reason": end.word,
                 "detail": end.detail,
                 "produced_count": self._drain.produced_count,
@@ -226,7 +229,8 @@ class Session:
         """For how long the ingest has been away, or, once all is sent, silent. A server that is merely slow
         while the session runs is waited for."""
         if self._phase is Phase.LEAVING and self._link.state is LinkState.UP:
-            return min(self._link.silent_ns(now_ns), now_ns - self._leaving_since_ns)
+            silent_ns = min(self._link.silent_ns(now_ns), now_ns - self._leaving_since_ns)
+            return silent_ns // LEAVING_PATIENCE
         return self._link.away_ns(now_ns)
 
     def _give_up(self, detail: str) -> End:

@@ -10,7 +10,7 @@ from pathlib import Path
 from memscope_client import Report, Sampling, Session
 from tests.support.daemon import Serving, memscoped
 from tests.support.interpreters import Interpreter, supported_interpreters
-from tests.support.rings import RingView, children, holders, is_running, kill_all
+from tests.support.rings import RingView, descendants, holders, is_running, kill_all
 from tests.support.samples import stored_count
 from tests.support.targets import Target
 from tests.support.waiting import until
@@ -43,12 +43,12 @@ class Rig:
     @property
     def shippers(self) -> list[int]:
         """Of the daemon that runs: those that have a session."""
-        return holders(children(self.daemon.process.pid))
+        return holders(descendants(self.daemon.process.pid))
 
     def kill_everything(self) -> None:
         """All of memscope, at once."""
         daemon = self.daemon.process
-        pids = [daemon.pid, *children(daemon.pid)]
+        pids = [daemon.pid, *descendants(daemon.pid)]
         kill_all(pids)
         daemon.wait()
         until(lambda: not any(map(is_running, pids)), "all of memscope to be gone")
