@@ -48,12 +48,16 @@ class Actor:
             if not self._stopping:
                 self._hand_over((work, Future()))
 
-    def stop(self) -> None:
-        """Ends the thread when all work handed over so far is done."""
+    def retire(self) -> threading.Thread | None:
+        """The thread, if there is one, ends when all work handed over so far is done."""
         with self._lock:
             self._stopping = True
             self._work.put(None)
-            thread = self._thread
+            return self._thread
+
+    def stop(self) -> None:
+        """Ends the thread when all work handed over so far is done."""
+        thread = self.retire()
         if thread is not None:
             thread.join()
 
@@ -76,6 +80,7 @@ class Actor:
             if work is None:
                 return
             self._do(*work)
+            del work  # what it holds (a batch) is not kept for longer than it takes
 
     def _is_done(self) -> bool:
         """Nothing has come meanwhile: whatever comes now starts another thread."""

@@ -30,6 +30,12 @@ LOG = logging.getLogger("memscope.sessions")
 IDLE_S = 0.1
 #: Ended sessions whose figures stay in memory; of older ones only the file stays, until they are asked for.
 ENDED_OPEN_MAX = 2
+#: Ended sessions that can be asked for; of older ones only the file stays.
+ENDED_KEPT_MAX = 256
+#: Sessions that have not ended. When there are so many, those end whose shipper has been away for long.
+ACTIVE_MAX = 256
+#: A shipper that is away for longer may find its session's file closed; it is opened again for it.
+REST_AFTER_NS = 60_000_000_000
 
 Answer = TypeVar("Answer")
 Outgoing = queue.SimpleQueue[Any]
@@ -47,10 +53,12 @@ class Entry:
         self._resident = Resident()
         self._names: dict[int, str] = {}
         self._recording: Recording | None = None
+        self._rests = False
+        self._used_ns = clock.monotonic_ns()
         self._store_error = ""
         self.heard_monotonic_ns = 0  # when the last batch came
         self.ended = threading.Event()
-        self._actor = Actor(f"session-{info.session_id}", self._tick, IDLE_S)
+        self._actor = Actor(f"session-{info.session_id}", self._idle, IDLE_S)
 
     def open(self) -> None:
         """Opens the session's file. A new one is made behind the caller's back: an attach waits for this.
@@ -94,11 +102,18 @@ class Entry:
         with self._lock:
             if self._outgoing is outgoing:
                 self._outgoing = None
+                self._used_ns = clock.monotonic_ns()
 
     @property
     def is_connected(self) -> bool:
         with self._lock:
             return self._outgoing is not None
+
+    @property
+    def unused_ns(self) -> int:
+        """Since its shipper went away, or since it was asked for anything; 0 while there is one."""
+        with self._lock:
+            return 0 if self._outgoing is not None else clock.monotonic_ns() - self._used_ns
 
     def _is_current(self, outgoing: Outgoing) -> bool:
         with self._lock:
@@ -116,10 +131,24 @@ class Entry:
     def remind(self, said: SamplingConfig) -> None:
         """A shipper that has come says which setting it knows. One that was commanded while there was none,
         or was on its way to one that died, is commanded again."""
-        wanted = self.info.sampling
-        if said != dataclasses.replace(wanted, seed=said.seed if wanted.seed is None else wanted.seed):
-            wire = messages.sampling_to(wanted)
-            self.command(ingest_pb.Command(set_sampling=ingest_pb.SetSampling(sampling=wire)))
+        with self._lock:
+            wanted = self._info.sampling
+            if said != dataclasses.replace(wanted, seed=said.seed if wanted.seed is None else wanted.seed):
+                self._command_sampling(wanted)
+
+    def set_sampling(self, sampling: SamplingConfig) -> SessionInfo:
+        """Commands a setting; while there is no shipper, the next one is told. Under one lock with
+        :meth:`remind`, so that the last command is the last setting wanted."""
+        with self._lock:
+            self._info = dataclasses.replace(self._info, sampling=sampling)
+            self._command_sampling(sampling)
+            return self._info
+
+    def _command_sampling(self, sampling: SamplingConfig) -> None:
+        if self._outgoing is not None:
+            wire = ingest_pb.SetSampling(sampling=messages.sampling_to(sampling))
+            command = ingest_pb.Command(set_sampling=wire)
+            self._outgoing.put(ingest_pb.IngestStreamResponse(command=command))
 
     def take(self, batch: Any, outgoing: Outgoing) -> bool:
         """Takes a batch off the stream that ``outgoing`` belongs to; False: not taken, because the store
@@ -179,6 +208,15 @@ class Entry:
         """Lets go of the memory of a session that has ended; a question opens its file again."""
         self._actor.post(self._rest)
 
+    def leave(self) -> None:
+        """Stores what is there and closes the file, behind the caller's back. The entry answers no more."""
+        self._actor.post(self._close)
+        self._actor.retire()
+
+    def abandon(self) -> None:
+        """Its shipper has been away for so long that it is taken for lost, behind the caller's back."""
+        self._actor.post(lambda: self._finish(EndReason.SHIPPER_LOST, "its shipper did not come again"))
+
     def close(self) -> None:
         """Stores what is there and closes the file. The entry answers no more."""
         try:
@@ -191,6 +229,7 @@ class Entry:
 
     def _open(self) -> None:
         self._recording = Recording(self._path, self._info.sampling.mode)
+        self._rests = False
 
     def _close(self) -> None:
         recording, self._recording = self._recording, None
@@ -198,8 +237,9 @@ class Entry:
             recording.close()
 
     def _rest(self) -> None:
-        if self.ended.is_set() and self._recording is not None and self._recording.is_stored:
+        if self._recording is not None and self._recording.is_stored:
             self._close()
+            self._rests = True
 
     def _stored_batch(self) -> int:
         """Opens the file if that failed before: the shipper has come again."""
@@ -208,7 +248,7 @@ class Entry:
         return self._of_recording().stored_batch
 
     def _of_recording(self) -> Recording:
-        if self._recording is None and self.ended.is_set():
+        if self._recording is None and (self._rests or self.ended.is_set()):
             self._open()
         if self._recording is None:
             raise SystemFailure(
@@ -229,16 +269,22 @@ class Entry:
         self._tick()
         return True
 
-    def _tick(self) -> bool:
-        """Commits when it is time to, and tells the shipper. Whether there is anything that may be due."""
+    def _idle(self) -> bool:
+        """What is due without being asked. Whether there is anything that may be due."""
+        self._tick()
+        if self.unused_ns > REST_AFTER_NS:
+            self._rest()
+        return self._recording is not None
+
+    def _tick(self) -> None:
+        """Commits when it is time to, and tells the shipper."""
         if self._recording is None:
-            return False
+            return
         try:
             if self._recording.commit_if_due():
                 self._acknowledge()
         except MemscopeError as error:
             self._note_store_error(str(error))
-        return True
 
     def _acknowledge(self) -> None:
         self._note_store_error("")
@@ -269,6 +315,7 @@ class Entry:
     def _evidence(self, exact: bool) -> Evidence:
         recording = self._of_recording()
         with self._lock:
+            self._used_ns = clock.monotonic_ns()
             info, resident, names = self._info, self._resident, self._names
         gather = recording.exact_evidence if exact else recording.live_evidence
         return gather(info, resident, names)
@@ -277,8 +324,16 @@ class Entry:
 def not_found(session_id: str) -> AnalysisError:
     return AnalysisError(
         "session.not-found",
-        f"there is no session {session_id!r}",
+        f"there is no session {session_id[:64]!r}",
         "the sessions call lists those there are",
+    )
+
+
+def _too_many() -> SystemFailure:
+    return SystemFailure(
+        "daemon.too-many-sessions",
+        f"{ACTIVE_MAX} sessions are under way",
+        "end sessions that nobody needs, or start another daemon",
     )
 
 
@@ -295,12 +350,12 @@ class SessionBook:
     def begin(self, info: SessionInfo) -> Entry:
         """The session of that id: a new one, or one that goes on.
 
-        :raises SystemFailure: its file cannot be opened.
+        :raises SystemFailure: its file cannot be opened, or there are too many.
         """
         with self._lock:
             if info.session_id in self._entries:
                 return self._entries[info.session_id]
-            self._rest_old_ones()
+            self._make_room()
             entry = Entry(info, self._folder / f"{info.session_id}.duckdb")
             try:
                 entry.open()
@@ -328,10 +383,22 @@ class SessionBook:
         with self._lock:
             return 0 if self._questions else clock.monotonic_ns() - self._asked_ns
 
-    def _rest_old_ones(self) -> None:
-        ended = [entry for entry in self._entries.values() if entry.ended.is_set() and entry.is_open]
-        for entry in ended[: max(len(ended) - ENDED_OPEN_MAX, 0)]:
+    def _make_room(self) -> None:
+        ended = [entry for entry in self._entries.values() if entry.ended.is_set()]
+        open_ = [entry for entry in ended if entry.is_open]
+        for entry in open_[: max(len(open_) - ENDED_OPEN_MAX, 0)]:
             entry.rest()
+        if len(self._entries) - len(ended) >= ACTIVE_MAX:
+            self._abandon_those_away()
+            raise _too_many()
+        for entry in ended[: max(len(ended) - ENDED_KEPT_MAX, 0)]:
+            del self._entries[entry.info.session_id]
+            entry.leave()
+
+    def _abandon_those_away(self) -> None:
+        for entry in self._entries.values():
+            if not entry.ended.is_set() and entry.unused_ns > REST_AFTER_NS:
+                entry.abandon()
 
     def get(self, session_id: str) -> Entry:
         """:raises AnalysisError: code ``session.not-found``."""

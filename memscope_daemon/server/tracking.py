@@ -21,7 +21,6 @@ from memscope_daemon.metadata.thread_names import read_thread_names
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import AttachFigures, EndReason, SessionInfo
 from memscope_daemon.monitor.process import resident_bytes
-from memscope_daemon.server import messages
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.sessions import Entry, SessionBook
 from memscope_daemon.shim.job import Resume
@@ -85,7 +84,6 @@ class Tracker:
         self._lock = threading.Condition()
         self._starting: set[int] = set()
         self._tracked: dict[str, _Tracked] = {}
-        self._began: set[str] = set()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._watcher.start()
@@ -93,7 +91,6 @@ class Tracker:
     def began(self, entry: Entry) -> None:
         """A shipper has said Hello."""
         with self._lock:
-            self._began.add(entry.info.session_id)
             self._lock.notify_all()
 
     def attach(self, attempt: Attempt) -> SessionInfo:
@@ -134,15 +131,11 @@ class Tracker:
         """
         check_sampling(sampling)
         entry = self._book.get(session_id)
-        wire = messages.sampling_to(sampling)
-        command = ingest_pb.Command(set_sampling=ingest_pb.SetSampling(sampling=wire))
         with self._lock:
             is_tracked = session_id in self._tracked
         if entry.ended.is_set() or not (entry.is_connected or is_tracked):
             raise _no_shipper(session_id)
-        changed = entry.change(sampling=sampling)
-        entry.command(command)
-        return changed
+        return entry.set_sampling(sampling)
 
     def stop(self) -> None:
         """Detaches from every target. Failures are logged: the hooks go quiet by themselves."""
@@ -176,8 +169,7 @@ class Tracker:
         """The hooks are in; the session is there when its shipper has said Hello."""
         session_id = tracking.session_id
         with self._lock:
-            told = self._lock.wait_for(lambda: session_id in self._began, HELLO_TIMEOUT_S)
-            self._began.discard(session_id)
+            told = self._lock.wait_for(lambda: self._has_begun(session_id), HELLO_TIMEOUT_S)
         if not told:
             with contextlib.suppress(MemscopeError):
                 tracking.detach()
@@ -191,6 +183,13 @@ class Tracker:
             self._tracked[session_id] = _Tracked(tracking)
         entry.note_resident(resident_bytes(attempt.pid))
         return entry.change(attach=tracking.attach_figures)
+
+    def _has_begun(self, session_id: str) -> bool:
+        """Whether its shipper has said Hello, and may have gone again."""
+        with contextlib.suppress(MemscopeError):
+            entry = self._book.get(session_id)
+            return entry.is_connected or entry.ended.is_set()
+        return False
 
     def _detach_by_wire(self, entry: Entry) -> SessionInfo:
         """A target that somebody else attached to: the shipper is asked over its stream."""

@@ -108,6 +108,12 @@ def test_what_does_not_fit_is_dropped_and_counted(inside: Inside) -> None:
     )
 
 
+def test_a_setting_is_not_taken_while_it_is_being_written(inside: Inside) -> None:
+    answer = inside("setting_under_way")
+    assert (answer["waits"], answer["applied"], answer["leave"]) == (True, True, 0)
+    assert answer["settings"] == [[1.0, 5], [0.5, 3]]
+
+
 def test_control_words_change_pause_and_detach_without_a_stop(inside: Inside) -> None:
     answer = inside("control_words")
     assert (answer["huge"], answer["all"], answer["applied"]) == (0, 6000, 2)

@@ -61,11 +61,12 @@ static void change_setting(uint64_t turn)
 {
     struct ms_control *control = &session->control;
     double value = turn % 2 ? 1.0 : 0.25;
+    STORE(control->generation, control->generation | MS_GENERATION_WRITING, RELEASE);
     __atomic_store(&control->value, &value, __ATOMIC_RELAXED);
     STORE(control->depth, turn % 5, RELAXED);
     STORE(control->seed, turn, RELAXED);
     STORE(control->paused, turn % 7 == 0, RELAXED);
-    STORE(control->generation, control->generation + 1, RELEASE);
+    STORE(control->generation, (control->generation & ~MS_GENERATION_WRITING) + 1, RELEASE);
 }
 
 static void *shipper(void *memory)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from fake_target import FakeTarget
@@ -9,7 +11,7 @@ from harness import Shipping, columns, numbered_without_gaps, received_ids, ship
 
 from memscope_daemon._pb import ingest_service_pb2 as pb
 from memscope_daemon.errors import TrackingError
-from memscope_daemon.model.sampling import PRESETS, SamplingMode
+from memscope_daemon.model.sampling import PRESETS, SamplingConfig, SamplingMode
 from memscope_daemon.server.recording import Recording
 from memscope_daemon.shim import layout
 from memscope_daemon.shim.job import Resume
@@ -190,6 +192,54 @@ def test_what_a_target_wrote_that_died_with_the_shipper_is_shipped(scripted, add
         succeed(session, resume)
         assert session.shipper.wait(30).reason == "target_exited"
         np.testing.assert_array_equal(received_ids(scripted.batches), target.written_ids)
+
+
+HALF = SamplingConfig(SamplingMode.RATE, 0.5, depth=3, seed=4211)
+
+
+def resumed_with(session: Shipping, daemon: Daemon, sampling: SamplingConfig) -> layout.Control:
+    """The control words, once another shipper is there that was told of ``sampling``."""
+    resume = dataclasses.replace(daemon.resume_point(), sampling=sampling)
+    kill(session, daemon)
+    succeed(session, resume)
+    return session.target.control
+
+
+def told(control: layout.Control) -> tuple[int, float, int, bool]:
+    return control.mode, control.value, control.depth, bool(control.generation & layout.GENERATION_WRITING)
+
+
+def test_a_setting_that_the_dead_shipper_never_wrote_is_written_by_the_next(scripted, address, daemon):
+    with shipping(address, sampling=FULL) as session:
+        session.target.enter()
+        until(lambda: scripted.hellos, "the Hello")
+        generation = session.target.control.generation
+        control = resumed_with(session, daemon, HALF)
+        assert (told(control), control.seed) == ((2, 0.5, 3, False), 4211)
+        assert control.generation > generation
+        session.finish()
+
+
+def test_a_setting_that_the_dead_shipper_wrote_by_half_is_written_whole_by_the_next(
+    scripted, address, daemon
+):
+    with shipping(address, sampling=FULL) as session:
+        session.target.enter()
+        until(lambda: scripted.hellos, "the Hello")
+        control = session.target.control
+        control.generation |= layout.GENERATION_WRITING
+        control.value = 0.25
+        assert told(resumed_with(session, daemon, FULL)) == (2, 1.0, 20, False)
+        session.finish()
+
+
+def test_a_setting_in_force_is_not_written_again_by_the_next_shipper(scripted, address, daemon):
+    with shipping(address, sampling=FULL) as session:
+        session.target.enter()
+        until(lambda: scripted.hellos, "the Hello")
+        before = bytes(session.target.control)[:24]
+        assert bytes(resumed_with(session, daemon, FULL))[:24] == before
+        session.finish()
 
 
 def test_memory_of_another_session_is_refused(scripted, address, daemon):

@@ -74,7 +74,10 @@ def _prepare(connection: socket.socket, message: messages.Message, descriptors: 
         shared = SharedMemory.create(descriptors[0], geometry, session_id, sampling)
         return Session(connection, job, shared, sampling)
     shared = SharedMemory.adopt(descriptors[0], geometry, session_id)
-    sampling = dataclasses.replace(sampling, seed=shared.seed)
+    if not sampling.seed_given:
+        sampling = dataclasses.replace(sampling, seed=shared.seed)
+    if not shared.holds(sampling):  # commanded when the shipper before was dying, or was dead
+        shared.write_sampling(sampling)
     return Session(connection, job, shared, sampling, resume)
 
 

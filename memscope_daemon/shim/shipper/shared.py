@@ -124,7 +124,9 @@ class SharedMemory:
     # --- control words ---------------------------------------------------------------------------
 
     def write_sampling(self, sampling: Sampling) -> None:
-        """Puts a setting into force: the values first, then the generation that tells of them."""
+        """Puts a setting into force. The generation says that the values are being written, then that they
+        are."""
+        self._mark_writing()
         self._doubles[_offset("control", "value") // 8] = sampling.value
         self._write_word("control", sampling.seed, "seed")
         self._write_half("control", sampling.mode, "mode")
@@ -132,22 +134,31 @@ class SharedMemory:
         self._write_half("control", int(sampling.stacks), "stacks")
         self._raise_generation()
 
+    def holds(self, sampling: Sampling) -> bool:
+        """Whether the control words are this setting, and whole: who wrote them may have died meanwhile."""
+        control = _SESSION.from_buffer_copy(self.map).control
+        found = (control.mode, control.value, bool(control.stacks), control.depth, control.seed)
+        wanted = (sampling.mode, sampling.value, sampling.stacks, sampling.depth, sampling.seed)
+        return found == wanted and not control.generation & layout.GENERATION_WRITING
+
     def write_paused(self, paused: bool) -> None:
+        """The shim looks at this at each sample; no generation tells of it, so no setting begins anew."""
         self._write_half("control", int(paused), "paused")
-        self._raise_generation()
 
     def write_detach(self) -> None:
         """Asks the shim to take its hooks out at its next slow path under the GIL."""
         self._write_half("control", 1, "detach")
-        self._raise_generation()
 
     def beat(self, monotonic_ns: int) -> None:
         """Tells the shim that somebody reads."""
         self._write_word("control", monotonic_ns, "heartbeat_ns")
 
+    def _mark_writing(self) -> None:
+        self._words[_offset("control", "generation") // 8] |= np.uint64(layout.GENERATION_WRITING)
+
     def _raise_generation(self) -> None:
         at = _offset("control", "generation") // 8
-        self._words[at] = (int(self._words[at]) + 1) & _U64_MAX
+        self._words[at] = (int(self._words[at]) + 1) & (layout.GENERATION_WRITING - 1)
 
     def _write_word(self, name: str, value: int, part: str = "") -> None:
         self._words[_offset(name, part) // 8] = value

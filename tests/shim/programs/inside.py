@@ -175,6 +175,7 @@ class Shim:
                 "sampling": setting.sampling,
                 "mode": setting.mode,
                 "value": setting.value,
+                "depth": setting.depth,
             }
         return {"kind": "pad"}
 

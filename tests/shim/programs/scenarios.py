@@ -319,6 +319,24 @@ def control_words(shim):
     return out
 
 
+def setting_under_way(shim):
+    """A setting is not taken while it is being written."""
+    shim.enter(mode=2, value=1.0, depth=5)
+    control = shim.session.control
+    before = shim.session.status.applied_generation
+    control.generation |= shim.layout.GENERATION_WRITING
+    control.value, control.depth = 0.5, 3
+    [bytes(4001) for _ in range(300)]
+    out = {"waits": shim.session.status.applied_generation == before}
+    control.generation = before + 1
+    [bytes(4001) for _ in range(300)]
+    out["applied"] = shim.session.status.applied_generation == before + 1
+    out["leave"] = shim.leave()
+    settings = [m for m in shim.metadata() if m["kind"] == "sampling"]
+    out["settings"] = [[m["value"], m["depth"]] for m in settings]
+    return out
+
+
 def hostile_head(shim):
     """The head changes under our hands: sizes, offsets, tails."""
     outcomes = []

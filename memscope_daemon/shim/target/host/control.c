@@ -2,13 +2,15 @@
 
 #include "io/clock.h"
 
-/* Each word is read once: one that changes after it was looked at must not matter. */
-static struct ms_setting read_setting(const struct ms_control *control)
+/* Each word is read once: one that changes after it was looked at must not matter. Acquire: the second look at
+ * the generation stays behind. */
+static struct ms_setting read_setting(const struct ms_control *control, uint64_t *seed)
 {
-    struct ms_setting setting = {.mode = __atomic_load_n(&control->mode, __ATOMIC_RELAXED)};
-    __atomic_load(&control->value, &setting.value, __ATOMIC_RELAXED);
-    uint32_t depth = __atomic_load_n(&control->depth, __ATOMIC_RELAXED);
-    bool stacks = __atomic_load_n(&control->stacks, __ATOMIC_RELAXED);
+    struct ms_setting setting = {.mode = __atomic_load_n(&control->mode, __ATOMIC_ACQUIRE)};
+    __atomic_load(&control->value, &setting.value, __ATOMIC_ACQUIRE);
+    *seed = __atomic_load_n(&control->seed, __ATOMIC_ACQUIRE);
+    uint32_t depth = __atomic_load_n(&control->depth, __ATOMIC_ACQUIRE);
+    bool stacks = __atomic_load_n(&control->stacks, __ATOMIC_ACQUIRE);
     depth = depth > MS_DEPTH_MAX ? MS_DEPTH_MAX : depth;
     setting.depth = stacks && depth ? depth : 1; /* the allocation site is always taken */
     setting.number = (uint16_t)(ms_gil.setting.number + 1);
@@ -46,14 +48,16 @@ void ms_control_apply_nopy(void)
 {
     const struct ms_control *control = &ms_shared.head->control;
     uint64_t generation = __atomic_load_n(&control->generation, __ATOMIC_ACQUIRE);
-    if (generation == ms_gil.generation)
+    if (generation == ms_gil.generation || generation & MS_GENERATION_WRITING)
         return;
-    struct ms_setting setting = read_setting(control);
-    if (!ms_setting_valid(setting.mode, setting.value)) /* nonsense, or half of the next one: look again later */
+    uint64_t seed;
+    struct ms_setting setting = read_setting(control, &seed);
+    if (__atomic_load_n(&control->generation, __ATOMIC_RELAXED) != generation) /* half of the next one, perhaps */
+        return;
+    if (!ms_setting_valid(setting.mode, setting.value))
         return;
     if (!announce(&setting)) /* no room to say so: stay as we are and try again at the next turn */
         return;
-    uint64_t seed = __atomic_load_n(&control->seed, __ATOMIC_RELAXED);
     if (seed != ms_gil.seed) { /* from here on the same decisions as from any start with it */
         ms_gil.seed = ms_gil_sampler()->random = seed;
         __atomic_store_n(&ms_raw.seeds, seed, __ATOMIC_RELAXED);

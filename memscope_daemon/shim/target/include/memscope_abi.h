@@ -175,8 +175,11 @@ struct ms_loss_counter {
 
 /* ------------------------------------------------------------------------------------------------
  * Control: written by the shipper, read by the shim on its slow path only.
- * To change something: write the words, then raise `generation` (release).
+ * To change the setting: mark `generation` with MS_GENERATION_WRITING, write the words, then raise it, without
+ * the mark (release). What is read under the mark, or while the generation changes, may be half of one setting
+ * and half of another, and is not taken. `paused` and `detach` are looked at by themselves.
  */
+#define MS_GENERATION_WRITING (1ull << 62)
 enum ms_mode { MS_MODE_OFF = 0, MS_MODE_BYTES = 1, MS_MODE_RATE = 2 };
 
 struct ms_control {
