@@ -24,6 +24,11 @@ this is the exact (Garwood) interval of a Poisson count. It is a little too wide
 The interval of a count speaks of blocks that are not smaller than the smallest one sampled: of tiny blocks
 among large ones a thousand may hide behind no sample, and hardly change the bytes.
 
+*Several settings* in force, one after the other: nobody knows how much of a set fell into the time of the
+coarsest one. So m is at least what a sample under that one would have weighed, with R for bytes, or the
+largest block of the set over p by rate; also where no partial sample was taken at all. It does not matter for
+a set whose smallest block that one would have sampled surely: it had nothing to miss.
+
 *Sure* samples (π > 0.99). What was counted is a lower bound, and the number missed is all but a Poisson count
 with mean μ = Σ (w - 1): it lies within μ ± (1.96·sqrt(μ) + 1), and never below zero. Is the chance that any
 was missed below 2.5 % (μ < 0.0253), then what was counted is both ends of the interval. Only where μ < 1e-5
@@ -49,21 +54,27 @@ import numpy as np
 from memscope_daemon.analysis import chi_square
 from memscope_daemon.model.columns import Flags, Floats, Integers
 from memscope_daemon.model.report import Estimate
-from memscope_daemon.model.sums import Sums
+from memscope_daemon.model.sums import SURE_WEIGHT, Sums
 
 LOW, HIGH = 0.025, 0.975
 NORMAL = 1.959963984540054  # the 97.5 % quantile
 NOTHING_MISSED = -math.log(HIGH)  # mean of a Poisson count that is zero with 97.5 %
 CERTAIN = 1e-5  # mean number of missed blocks below which a figure is called exact
+TINY = 1e-300  # instead of nothing, where it is divided by
 UNSEEN = -math.log(0.05)  # mean of a Poisson count that is zero with 5 %
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Unseen:
-    """Upper bounds (95 %) of a set without any sample. Zero: every allocation is sampled."""
+    """Upper bounds (95 %) of a set without any sample. Zero: every allocation is sampled.
+
+    ``interval_bytes``: the largest R that was in force, 0 = none; ``rate``: the smallest p, 1 = none.
+    """
 
     bytes: float
     count: float
+    interval_bytes: float = 0.0
+    rate: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,9 +126,9 @@ def bytes_of(part: Sums, whole: Sums, unseen: Unseen) -> Intervals:
         step,
         part.row("bytes"),
         part.row("squared_bytes"),
-        part.top("reach"),
+        _byte_reach(part, unseen),
     )
-    return _estimate(part, measure, _bound(whole, whole.top("reach"), unseen.bytes))
+    return _estimate(part, measure, _bound(whole, _byte_reach(whole, unseen), unseen.bytes))
 
 
 def counts_of(part: Sums, whole: Sums, unseen: Unseen) -> Intervals:
@@ -128,9 +139,9 @@ def counts_of(part: Sums, whole: Sums, unseen: Unseen) -> Intervals:
         np.ones(part.count),
         part.row("weights"),
         part.row("squared_weights"),
-        part.top("weight"),
+        _count_reach(part, unseen),
     )
-    return _estimate(part, measure, _bound(whole, whole.top("weight"), unseen.count))
+    return _estimate(part, measure, _bound(whole, _count_reach(whole, unseen), unseen.count))
 
 
 def unseen_bound(interval_bytes: float, rate: float, largest_bytes: float) -> Unseen:
@@ -143,7 +154,32 @@ def unseen_bound(interval_bytes: float, rate: float, largest_bytes: float) -> Un
     missed_per_rate = UNSEEN / rate if 0.0 < rate < 1.0 else 0.0
     by_rate = missed_per_rate * (largest_bytes or math.inf) if missed_per_rate else 0.0
     by_interval = UNSEEN * interval_bytes
-    return Unseen(max(by_interval, by_rate), max(by_interval, missed_per_rate))
+    found_bytes, found_count = max(by_interval, by_rate), max(by_interval, missed_per_rate)
+    return Unseen(found_bytes, found_count, interval_bytes, rate if missed_per_rate else 1.0)
+
+
+def _by_interval(sets: Sums, unseen: Unseen) -> Floats:
+    """The weight that the smallest block of each set would have had under R; 0 where it was sure."""
+    smallest_in_interval = sets.top("inverse_size") * unseen.interval_bytes
+    chance = -np.expm1(-1.0 / np.maximum(smallest_in_interval, TINY))
+    return np.where(chance < 1.0 / SURE_WEIGHT, 1.0 / np.maximum(chance, TINY), 0.0)
+
+
+def _byte_reach(sets: Sums, unseen: Unseen) -> Floats:
+    """The largest weighted bytes that one more partial sample of each set could have had."""
+    by_interval = np.where(_by_interval(sets, unseen) > 0.0, unseen.interval_bytes, 0.0)
+    by_rate = sets.top("size") / unseen.rate if unseen.rate < 1.0 / SURE_WEIGHT else 0.0
+    return _of_sampled(sets, np.maximum(by_interval, by_rate), sets.top("reach"))
+
+
+def _count_reach(sets: Sums, unseen: Unseen) -> Floats:
+    """The largest weight that one more partial sample of each set could have had."""
+    by_rate = 1.0 / unseen.rate if unseen.rate < 1.0 / SURE_WEIGHT else 0.0
+    return _of_sampled(sets, np.maximum(_by_interval(sets, unseen), by_rate), sets.top("weight"))
+
+
+def _of_sampled(sets: Sums, coarsest: Floats, seen: Floats) -> Floats:
+    return np.where(sets.row("samples") > 0, np.maximum(coarsest, seen), 0.0)
 
 
 def _bound(whole: Sums, largest: Floats, unseen: float) -> Floats:
@@ -177,12 +213,14 @@ def _sure(part: Sums, measure: _Measure) -> tuple[Floats, Floats, Floats]:
 
 
 def _partial(measure: _Measure) -> tuple[Floats, Floats]:
-    """Fay and Feuer's interval of the partial samples; zero where there are none."""
+    """Fay and Feuer's interval of the partial samples; zero where there are none and could be none."""
     low, high = np.zeros_like(measure.y), np.zeros_like(measure.y)
     some = measure.y > 0.0
-    y, v, m = measure.y[some], measure.v[some], measure.m[some]
+    y, v = measure.y[some], measure.v[some]
     # Σb squared is never below Σb²; rounding must not take the degrees of freedom below two.
     low[some] = v / (2.0 * y) * chi_square.quantile(LOW, np.maximum(2.0 * y * y / v, 2.0))
+    some = measure.y + measure.m > 0.0
+    y, v, m = measure.y[some], measure.v[some], measure.m[some]
     reach, spread = y + m, v + m * m
     degrees = np.maximum(2.0 * reach * reach / spread, 2.0)
     high[some] = spread / (2.0 * reach) * chi_square.quantile(HIGH, degrees)

@@ -29,13 +29,14 @@ ADDED = (
     "bytes",  # weighted
     "squared_bytes",
 )
-#: The rows of ``Sums.largest``: weight; reach (see :func:`reach`); size of a sure sample.
-LARGEST = ("weight", "reach", "sure_size")
+#: The rows of ``Sums.largest``: weight; reach (see :func:`reach`); size of a sure sample; size of any, and
+#: 1/size, which is largest for the smallest one (a block without any bytes counts as one byte).
+LARGEST = ("weight", "reach", "sure_size", "size", "inverse_size")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sums:
-    """Sums over k sets: ``added`` is (9, k), ``largest`` is (3, k), rows named above."""
+    """Sums over k sets: ``added`` is (9, k), ``largest`` is (5, k), rows named above."""
 
     added: Floats
     largest: Floats
@@ -102,7 +103,8 @@ def statistics(size_bytes: Array, weight: Array, by_bytes: Flags) -> Sums:
         ]
     )
     partial_reach = np.where(sure, 0.0, reach(size, w, by_bytes))
-    return Sums(added, np.stack([partial_w, partial_reach, sure_size]))
+    inverse = 1.0 / np.maximum(size, 1.0)
+    return Sums(added, np.stack([partial_w, partial_reach, sure_size, size, inverse]))
 
 
 def regroup(sums: Sums, group: Integers, count: int) -> Sums:
@@ -151,5 +153,7 @@ def sql_aggregates(by_bytes: str) -> str:
         ("max(weight)", partial),
         (f"max(CASE WHEN {by_bytes} THEN {interval} ELSE weight * size END)", partial),
         ("max(size)", sure),
+        ("max(size)", "true"),
+        ("max(1.0 / greatest(size, 1.0))", "true"),
     ]
     return ", ".join(f"coalesce({item} FILTER ({where}), 0.0)::DOUBLE" for item, where in wanted)

@@ -212,6 +212,50 @@ def test_a_change_of_the_interval_in_mid_course_biases_nothing() -> None:
     assert share >= 0.94
 
 
+def test_what_was_exact_is_not_once_a_coarser_setting_was_in_force() -> None:
+    part = samples([31.0, 37.0, 41.0], [1.0] * 3, by_bytes=False)
+    coarse = estimate.unseen_bound(INTERVAL, 1.0, 41.0)
+    bytes_found = estimate.bytes_of(part, part, coarse).at(0)
+    counts_found = estimate.counts_of(part, part, coarse).at(0)
+    assert (bytes_found.low, bytes_found.value, bytes_found.exact) == (109.0, 109.0, False)
+    assert bytes_found.high == pytest.approx(109 + -math.log(0.025) * INTERVAL, rel=1e-6)
+    assert counts_found.high == pytest.approx(3 + -math.log(0.025) * INTERVAL / 31.0, rel=1e-3)
+    nothing_live = estimate.bytes_of(sums.zero(1), part, coarse).at(0)
+    assert nothing_live.high == pytest.approx(-math.log(0.05) * INTERVAL)
+
+
+def test_blocks_that_every_setting_samples_surely_stay_exact() -> None:
+    part = samples([16_777_259.0] * 2, [1.0] * 2)
+    assert estimate.bytes_of(part, part, estimate.unseen_bound(INTERVAL, 1.0, 16_777_259.0)).at(0).exact
+
+
+def test_intervals_hold_the_truth_of_few_blocks_under_settings_that_change() -> None:
+    """A dozen large blocks: surely sampled in one half of the time, hardly ever in the other."""
+    blocks = uniform_sites([31, 4099, 3_145_739], [40_009, 997, 12])
+    order = np.random.default_rng(47).permutation(len(blocks.size))
+    late = np.empty(len(order), np.bool_)
+    late[order] = np.arange(len(order)) < len(order) // 2
+    by_bytes, rate = by_interval(blocks.size, 65_536.0), 0.03
+    random = np.random.default_rng(53)
+    bound = estimate.unseen_bound(65_536.0, rate, 3_145_739.0)
+    hits = []
+    for _ in range(SEEDS):
+        parts = [
+            sampled(blocks, np.where(late, by_bytes, 0.0), True, random),
+            sampled(blocks, np.where(late, 0.0, rate), False, random),
+        ]
+        joined = Sums(parts[0].added + parts[1].added, np.maximum(parts[0].largest, parts[1].largest))
+        hits.append(
+            np.concatenate(
+                [
+                    holds(estimate.bytes_of(joined, joined, bound), blocks.bytes()),
+                    holds(estimate.counts_of(joined, joined, bound), blocks.counts()),
+                ]
+            )
+        )
+    assert np.mean(hits, axis=0).min() >= 0.94, np.mean(hits, axis=0)
+
+
 def test_live_subsets_are_estimated_as_truly_as_the_whole() -> None:
     blocks = uniform_sites(SIZES, COUNTS)
     random = np.random.default_rng(43)
