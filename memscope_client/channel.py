@@ -62,6 +62,10 @@ def _status(error: Any, address: str) -> DaemonError:
             "ask a memscope daemon; a server that only takes events keeps its own reports",
         ),
         "deadline-exceeded": (f"the daemon at {address} did not answer in time", "try again; see its log"),
+        "resource-exhausted": (
+            f"the daemon at {address} has as many calls to answer as it can",
+            "try again; end sessions that nobody needs, or start another daemon",
+        ),
         "cancelled": ("the call was cancelled", "try again"),
     }.get(name, (error.details() or f"the call failed: {name}", "see the daemon's log"))
     return DaemonError(f"client.{name}", message, next_step)

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memscope_client.errors import DaemonError
-from memscope_client.sessions import Sampling, Session, Version
+from memscope_client.sessions import PROTOCOL_VERSION, Sampling, Session, Version
 
 if TYPE_CHECKING:
     from memscope_client.figures import Report, Snapshot
@@ -87,6 +87,18 @@ class Client:
         """Who answers; also the cheapest way to learn whether anybody does."""
         request = self._control_pb.GetVersionRequest()
         return self._convert(Version, self._ask(self._control.GetVersion, request, timeout_s))
+
+    def require_protocol(self, *, timeout_s: float = CALL_TIMEOUT_S) -> Version:
+        """Who answers, if it speaks our protocol; else a DaemonError ``client.other-protocol``."""
+        found = self.version(timeout_s=timeout_s)
+        if found.protocol_version != PROTOCOL_VERSION:
+            raise DaemonError(
+                "client.other-protocol",
+                f"the daemon at {self.address} (memscope {found.version}) speaks protocol"
+                f" {found.protocol_version}, this client {PROTOCOL_VERSION}",
+                "use the command of that version, or end that daemon and start one of this version",
+            )
+        return found
 
     def attach(self, pid: int, sampling: Sampling) -> Attachment:
         """Begins to attach to process ``pid`` of the daemon's host."""

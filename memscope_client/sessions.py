@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 
+#: Of the wire that this client speaks.
+PROTOCOL_VERSION = 1
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Version:

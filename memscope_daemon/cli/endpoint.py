@@ -22,14 +22,15 @@ POLL_S = 0.02
 def reach(address: str) -> Client | None:
     """A client of the daemon at ``address``; None if nobody listens there.
 
-    A DaemonError passes where somebody does, but is no whole daemon (``is_unimplemented``), or is unwell.
+    A DaemonError passes where somebody does, but is no whole daemon (``is_unimplemented``), speaks another
+    protocol, or is unwell.
     """
     path = config.socket_path(address)
     if path is not None and not path.exists():
         return None
     client = Client(address)
     try:
-        client.version(timeout_s=PROBE_TIMEOUT_S)
+        client.require_protocol(timeout_s=PROBE_TIMEOUT_S)
     except DaemonError as error:
         client.close()
         if error.is_unavailable:

@@ -14,7 +14,10 @@ import numpy as np
 from memscope_daemon.errors import MemoryOperationError
 from memscope_daemon.model.columns import COLUMN_TYPES, Array, Columns, Domain, EventFlag, EventKind, Flags
 
-EVENTS_MAX = 1 << 22
+EVENTS_MAX = 1 << 16  # a batch of that many takes some 20 MB on its way through
+#: Columns that no event can do without. What is absent is made of zeros here, and must not be made of a mere
+#: claim: a few bytes on the wire that say "so many events".
+NEEDED = ("kind", "allocation_id", "weight")
 SIZE_BYTES_MAX = 1 << 62
 WEIGHT_MAX = 2.0**62
 
@@ -33,6 +36,8 @@ def decode(message: WireColumns) -> Columns:
     count = int(message.count)
     if count > EVENTS_MAX:
         raise bad_columns(f"{count} events in one batch; the limit is {EVENTS_MAX}")
+    for name in NEEDED:
+        _check_length(message, name, count)
     columns = Columns(count, **{name: _column(message, name, count) for name in COLUMN_TYPES})
     _check(columns)
     return columns
@@ -63,10 +68,14 @@ def _column(message: WireColumns, name: str, count: int) -> Array:
     kind = np.dtype(COLUMN_TYPES[name])
     if not data:
         return np.zeros(count, kind)
-    if len(data) != count * kind.itemsize:
-        wanted = count * kind.itemsize
-        raise bad_columns(f"column {name} has {len(data)} bytes, {count} events need {wanted}")
+    _check_length(message, name, count)
     return np.frombuffer(data, kind)
+
+
+def _check_length(message: WireColumns, name: str, count: int) -> None:
+    wanted, found = count * np.dtype(COLUMN_TYPES[name]).itemsize, len(getattr(message, name))
+    if found != wanted:
+        raise bad_columns(f"column {name} has {found} bytes, {count} events need {wanted}")
 
 
 def _check(columns: Columns) -> None:

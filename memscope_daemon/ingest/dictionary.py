@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from memscope_daemon.errors import MemoryOperationError
@@ -10,8 +10,14 @@ from memscope_daemon.metadata.tables import Tables
 from memscope_daemon.model.dictionary import DictionaryRows, FrameRow, SettingRow, StackRow, ThreadRow
 from memscope_daemon.model.sampling import DEPTH_MAX, SamplingMode
 
-ROWS_MAX = 1 << 22  # numbers are dense, so this bounds every table that is indexed by them
+ROWS_MAX = 1 << 22
+SMALL_ROWS_MAX = 1 << 16  # of threads and settings
+#: Numbers are dense, but rows may have been lost on the way. Sums are indexed by number: a far one would take
+#: memory for all those before it.
+GAP_MAX = 1 << 16
 TEXT_CHARACTERS_MAX = 1 << 16
+#: What the tables of one session may hold, in our memory.
+TABLES_BYTES_MAX = 512 << 20
 
 Row = TypeVar("Row")
 
@@ -27,10 +33,12 @@ def decode(message: Any, known: Tables) -> DictionaryRows:
     strings = _rows("string", message.strings, lambda row: (row.string_id, row.text), known.strings)
     frames = _rows("frame", message.frames, _frame, known.frames)
     stacks = _rows("stack", message.stacks, _stack, known.stacks)
-    threads = dict(_numbered("thread", message.threads, _thread))
-    settings = _rows("sampling", message.sampling_settings, _setting, known.settings)
+    threads = dict(_numbered("thread", message.threads, _thread, SMALL_ROWS_MAX))
+    settings = _rows("sampling", message.sampling_settings, _setting, known.settings, SMALL_ROWS_MAX)
     rows = DictionaryRows(strings, frames, stacks, threads, settings)
     _check_references(rows, known)
+    if known.held_bytes + rows.held_bytes > TABLES_BYTES_MAX:
+        raise bad_dictionary(f"names and stacks of more than {TABLES_BYTES_MAX >> 20} MiB in one session")
     return rows
 
 
@@ -44,20 +52,25 @@ def bad_dictionary(reason: str) -> MemoryOperationError:
 
 
 def _numbered(
-    what: str, messages: Iterable[Any], read: Callable[[Any], tuple[int, Row]]
+    what: str, messages: Iterable[Any], read: Callable[[Any], tuple[int, Row]], end: int
 ) -> Iterable[tuple[int, Row]]:
     for message in messages:
         number, row = read(message)
-        if not 0 < number < ROWS_MAX:
+        if not 0 < number < end:
             raise bad_dictionary(f"{what} number {number} is out of range")
         yield number, row
 
 
 def _rows(
-    what: str, messages: Iterable[Any], read: Callable[[Any], tuple[int, Row]], known: Mapping[int, Row]
+    what: str,
+    messages: Sequence[Any],
+    read: Callable[[Any], tuple[int, Row]],
+    known: Mapping[int, Row],
+    rows_max: int = ROWS_MAX,
 ) -> dict[int, Row]:
     new: dict[int, Row] = {}
-    for number, row in _numbered(what, messages, read):
+    end = min(rows_max, len(known) + len(messages) + GAP_MAX)
+    for number, row in _numbered(what, messages, read, end):
         before = known.get(number, new.get(number))
         if before is None:
             new[number] = row

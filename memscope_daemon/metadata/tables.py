@@ -31,11 +31,13 @@ class Tables:
         self.stacks: dict[int, StackRow] = {}
         self.threads: dict[int, ThreadRow] = {}
         self.settings: dict[int, SettingRow] = {}
+        self.held_bytes = 0  # roughly, threads not counted
         self.stack_limit = 1
         self.thread_limit = 1
 
     def add(self, rows: DictionaryRows) -> None:
         """Takes rows that have been checked."""
+        self.held_bytes += rows.held_bytes
         self.strings.update(rows.strings)
         self.frames.update(rows.frames)
         self.stacks.update(rows.stacks)

@@ -6,6 +6,8 @@ import dataclasses
 
 from memscope_daemon.model.sampling import SamplingMode
 
+ROW_BYTES = 256  # of one row in our memory, roughly: an object, its fields, its place in a dict
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FrameRow:
@@ -56,6 +58,13 @@ class DictionaryRows:
     stacks: dict[int, StackRow] = dataclasses.field(default_factory=dict)
     threads: dict[int, ThreadRow] = dataclasses.field(default_factory=dict)
     settings: dict[int, SettingRow] = dataclasses.field(default_factory=dict)
+
+    @property
+    def held_bytes(self) -> int:
+        """What the rows take in memory, roughly. Without threads: their rows replace one another."""
+        rows = len(self.strings) + len(self.frames) + len(self.stacks) + len(self.settings)
+        characters = sum(map(len, self.strings.values()))
+        return ROW_BYTES * rows + characters + 8 * sum(len(row.frame_ids) for row in self.stacks.values())
 
     @property
     def is_empty(self) -> bool:

@@ -20,12 +20,14 @@ from memscope_daemon._pb import (
 )
 from memscope_daemon.errors import ConfigurationError, SystemFailure
 from memscope_daemon.server.control_service import ControlService, Operations
-from memscope_daemon.server.ingest_service import IngestService
+from memscope_daemon.server.ingest_service import STREAMS_MAX, IngestService
 from memscope_daemon.server.query_service import QueryService
 from memscope_daemon.server.sessions import Entry, SessionBook
 
-CALLS_MAX = 128  # each session takes one for its stream
-MESSAGE_BYTES_MAX = 64 << 20
+#: At once; one more is refused (RESOURCE_EXHAUSTED), not kept waiting in our memory. Streams of sessions may
+#: take STREAMS_MAX of them, so that there is always room for a question.
+CALLS_MAX = STREAMS_MAX + 32
+MESSAGE_BYTES_MAX = 16 << 20  # a shipper of ours sends 4 MiB at most
 STOP_GRACE_S = 1.0
 PROBE_S = 1.0
 
@@ -50,6 +52,7 @@ class Host:
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),
             ],
+            maximum_concurrent_rpcs=CALLS_MAX,
         )
         ingest_service_pb2_grpc.add_IngestServicer_to_server(IngestService(book, began), self._server)
         control_service_pb2_grpc.add_ControlServicer_to_server(ControlService(book, operations), self._server)

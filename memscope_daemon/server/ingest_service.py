@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import re
 import threading
@@ -12,7 +13,8 @@ import grpc
 
 from memscope_daemon._pb import ingest_service_pb2 as pb
 from memscope_daemon._pb import ingest_service_pb2_grpc as services
-from memscope_daemon.errors import MemoryOperationError, MemscopeError
+from memscope_daemon.config import check_sampling
+from memscope_daemon.errors import MemoryOperationError, MemscopeError, SystemFailure
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import EndReason, SessionInfo, SessionState
 from memscope_daemon.server import messages
@@ -20,6 +22,8 @@ from memscope_daemon.server.sessions import Entry, Outgoing, SessionBook
 from memscope_daemon.server.status import abort, answering
 
 PROTOCOL_VERSION = 1
+STREAMS_MAX = 96  # at once; each takes two threads
+HELLO_WAIT_S = 10.0
 ROOM_WAIT_S = 0.2
 SESSION_ID = re.compile(r"[0-9a-f]{16}")
 
@@ -30,12 +34,23 @@ class IngestService(services.IngestServicer):  # type: ignore[misc,unused-ignore
     def __init__(self, book: SessionBook, began: Callable[[Entry], None]) -> None:
         self._book = book
         self._began = began
+        self._room = threading.BoundedSemaphore(STREAMS_MAX)
 
     def Stream(  # noqa: N802 (gRPC's name)
         self, requests: Iterator[Any], context: grpc.ServicerContext
     ) -> Iterator[pb.IngestStreamResponse]:
+        if not self._room.acquire(blocking=False):
+            abort(context, _too_many())
+        try:
+            yield from self._stream(requests, context)
+        finally:
+            self._room.release()
+
+    def _stream(
+        self, requests: Iterator[Any], context: grpc.ServicerContext
+    ) -> Iterator[pb.IngestStreamResponse]:
         with answering(context):
-            entry, sampling = self._open(requests)
+            entry, sampling = self._open(_first(requests, context))
             outgoing: Outgoing = queue.SimpleQueue()
             last_batch = entry.connect(outgoing)
             entry.remind(sampling)
@@ -51,8 +66,7 @@ class IngestService(services.IngestServicer):  # type: ignore[misc,unused-ignore
             reader.leave()
             entry.disconnect(outgoing)
 
-    def _open(self, requests: Iterator[Any]) -> tuple[Entry, SamplingConfig]:
-        first = next(requests, None)
+    def _open(self, first: Any) -> tuple[Entry, SamplingConfig]:
         if first is None or first.WhichOneof("message") != "hello":
             raise _protocol_error("the first message was not Hello")
         hello = first.hello
@@ -62,7 +76,7 @@ class IngestService(services.IngestServicer):  # type: ignore[misc,unused-ignore
             )
         if not SESSION_ID.fullmatch(hello.session_id):
             raise _protocol_error("the session id is not 16 hex digits")
-        sampling = messages.sampling_from(hello.sampling)
+        sampling = check_sampling(messages.sampling_from(hello.sampling))
         info = SessionInfo(
             hello.session_id,
             messages.target_from(hello.target),
@@ -103,7 +117,8 @@ class _Reader:
                 case "batch":
                     self._take(request.batch)
                 case "goodbye":
-                    self._entry.finish(_reason(request.goodbye.reason), request.goodbye.detail)
+                    detail = request.goodbye.detail[: messages.TEXT_CHARACTERS_MAX]
+                    self._entry.finish(_reason(request.goodbye.reason), detail)
                     return
                 case other:
                     raise _protocol_error(f"{other or 'an empty message'} in the middle of a session")
@@ -119,6 +134,27 @@ class _Reader:
         while not self._entry.take(batch, self._outgoing):
             if self._left.wait(ROOM_WAIT_S):
                 return
+
+
+def _first(requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
+    """The first message; None where the call ends before one.
+
+    :raises MemoryOperationError: none came for so long that this thread is better used for somebody else.
+    """
+    came: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    context.add_callback(lambda: came.put(None))
+    threading.Thread(target=_read_first, args=(requests, came), name="ingest-reader", daemon=True).start()
+    try:
+        return came.get(timeout=HELLO_WAIT_S)
+    except queue.Empty:
+        raise _protocol_error(f"no Hello came within {HELLO_WAIT_S:.0f} s") from None
+
+
+def _read_first(requests: Iterator[Any], came: queue.SimpleQueue[Any]) -> None:
+    first = None
+    with contextlib.suppress(Exception):  # gRPC raises a bare Exception when the call breaks
+        first = next(requests, None)
+    came.put(first)
 
 
 def _hello_ack(last_batch: int) -> pb.IngestStreamResponse:
@@ -138,6 +174,14 @@ def _reason(number: int) -> EndReason:
         return EndReason(number)
     except ValueError:
         return EndReason.SHIPPER_LOST
+
+
+def _too_many() -> SystemFailure:
+    return SystemFailure(
+        "daemon.too-many-streams",
+        f"{STREAMS_MAX} shippers are connected already",
+        "end sessions that nobody needs, or start another daemon",
+    )
 
 
 def _protocol_error(fault: str) -> MemoryOperationError:

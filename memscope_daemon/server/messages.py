@@ -20,6 +20,8 @@ from memscope_daemon.model.report import (
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import AttachFigures, SessionInfo, Target
 
+TEXT_CHARACTERS_MAX = 4096
+
 
 def sampling_from(message: Any) -> SamplingConfig:
     """:raises ConfigurationError: the mode is not known. Values are not checked here."""
@@ -46,9 +48,9 @@ def sampling_to(config: SamplingConfig) -> session_pb2.SamplingConfig:
 
 
 def target_from(message: Any) -> Target:
-    return Target(
-        message.pid, message.start_time_ticks, message.program, message.python_version, message.host
-    )
+    """Texts are cut: they go into every answer about the session."""
+    texts = (message.program, message.python_version, message.host)
+    return Target(message.pid, message.start_time_ticks, *(text[:TEXT_CHARACTERS_MAX] for text in texts))
 
 
 def session_to(info: SessionInfo) -> session_pb2.Session:

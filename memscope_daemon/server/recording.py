@@ -1,7 +1,7 @@
 """One session's way from batches to stored events and figures: ingest, live state and store, in one thread.
 
-A batch is decoded, added to the live state and put on a pile; the pile is committed at least each second (in
-fact each :data:`COMMIT_AGE_NS`), or when it is high. What is not stored is not acknowledged. When the store
+A batch is decoded, added to the live state and put on a pile; the pile is committed each second (the first
+after a pause sooner: :data:`COMMIT_AGE_NS`), or when it is high. What is not stored is not acknowledged. When the store
 refuses (a full disk) the pile is kept and tried again, and new batches wait at its bound.
 """
 
@@ -18,6 +18,7 @@ from memscope_daemon import clock
 from memscope_daemon.errors import SystemFailure
 from memscope_daemon.ingest import columns as wire_columns
 from memscope_daemon.ingest import dictionary as wire_dictionary
+from memscope_daemon.ingest import losses as wire_losses
 from memscope_daemon.ingest.numbering import BatchNumbers, Verdict
 from memscope_daemon.metadata.tables import Tables
 from memscope_daemon.model.columns import Columns, Flags
@@ -33,6 +34,7 @@ from memscope_daemon.store.questions import Key, Subset
 from memscope_daemon.timeline.live import Balance, LiveState
 
 COMMIT_AGE_NS = 250_000_000
+COMMIT_EACH_NS = 1_000_000_000  # a commit costs some ms, and a daemon has many sessions
 COMMIT_ROWS = 1 << 18
 PILE_ROWS_MAX = 1 << 20
 GAP_CAUSE, DIED_CAUSE = "batch_gap", "shipper_died"
@@ -66,7 +68,9 @@ class Recording:
         self._tables = Tables(first_mode)
         self._live = LiveState()
         self._losses: dict[str, LossRow] = {}
+        self._stored_losses: dict[str, LossRow] = {}
         self._pile = _Pile()
+        self._committed_ns = 0
         self._time_ns = 0
         self._shipped_count = 0
         self._raw_count = 0
@@ -106,7 +110,8 @@ class Recording:
             return
         rows = wire_dictionary.decode(batch.dictionary, self._tables)
         columns = wire_columns.decode(batch.events)
-        losses = [LossRow(m.cause, m.record_count, m.weighted_count, m.weighted_bytes) for m in batch.losses]
+        losses = wire_losses.decode(batch.losses, self._losses, len(self._losses))
+        wire_losses.check_counts(batch)
         self._note_gap(batch, columns.count)
         self._written_count = max(self._written_count, batch.produced_count)
         self._tables.add(rows)
@@ -162,8 +167,9 @@ class Recording:
 
         :raises SystemFailure: the store refused; the pile is kept.
         """
-        pile = self._pile
-        due = pile.since_ns and clock.monotonic_ns() - pile.since_ns >= COMMIT_AGE_NS
+        pile, now_ns = self._pile, clock.monotonic_ns()
+        is_old = pile.since_ns and now_ns - pile.since_ns >= COMMIT_AGE_NS
+        due = is_old and now_ns - self._committed_ns >= COMMIT_EACH_NS
         return self.commit() if due or pile.row_count >= COMMIT_ROWS else False
 
     def commit(self) -> bool:
@@ -180,12 +186,15 @@ class Recording:
             "cut_off_ns": str(self._cut_off_ns),
             "written_count": str(self._written_count),
         }
+        losses = [loss for loss in self._losses.values() if self._stored_losses.get(loss.cause) != loss]
         try:
-            self._capture.append(pile.columns, pile.rows, self._losses.values(), meta)
+            self._capture.append(pile.columns, pile.rows, losses, meta)
         except SystemFailure:
             pile.since_ns = clock.monotonic_ns()  # not again at once
             raise
         self._pile = _Pile()
+        self._stored_losses.update((loss.cause, loss) for loss in losses)
+        self._committed_ns = clock.monotonic_ns()
         self.stored_batch = self._numbers.last
         return True
 

@@ -22,6 +22,8 @@ _BY_CODE = {
     "store.not-opened": grpc.StatusCode.UNAVAILABLE,
     "store.not-written": grpc.StatusCode.UNAVAILABLE,
     "daemon.stopping": grpc.StatusCode.UNAVAILABLE,
+    "daemon.too-many-streams": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "daemon.too-many-sessions": grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 _BY_CLASS: tuple[tuple[type[MemscopeError], grpc.StatusCode], ...] = (
     (errors.AttachRefused, grpc.StatusCode.FAILED_PRECONDITION),

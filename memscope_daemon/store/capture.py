@@ -7,6 +7,7 @@ come out as they are. A Capture belongs to the thread that opened it.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,7 +94,7 @@ class Capture:
         with self._transaction():
             for statement in schema.CREATE:
                 self._connection.execute(statement)
-            self._set_meta({"store_version": str(schema.STORE_VERSION)})
+            self._replace("meta", [("store_version", str(schema.STORE_VERSION))])
         self.path.chmod(0o600)
 
     def _append(
@@ -108,10 +109,8 @@ class Capture:
             for added in rows:
                 if not added.is_empty:
                     self._append_dictionary(added)
-            for loss in losses:
-                values = (loss.cause, loss.record_count, loss.weighted_count, loss.weighted_bytes)
-                self._connection.execute("INSERT OR REPLACE INTO losses VALUES (?, ?, ?, ?)", values)
-            self._set_meta(meta)
+            self._replace("losses", [dataclasses.astuple(loss) for loss in losses])
+            self._replace("meta", list(meta.items()))
 
     def _append_events(self, columns: Sequence[Columns]) -> None:
         parts = [batch.arrays() for batch in columns if batch.count]
@@ -162,9 +161,14 @@ class Capture:
         finally:
             self._connection.unregister("incoming")
 
-    def _set_meta(self, meta: Mapping[str, str]) -> None:
-        for item in meta.items():
-            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", item)
+    def _replace(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """In one statement: each costs milliseconds, and each session makes one with every commit."""
+        if rows:
+            row = f"({', '.join('?' * len(rows[0]))})"
+            values = [value for one in rows for value in one]
+            self._connection.execute(
+                f"INSERT OR REPLACE INTO {table} VALUES {', '.join([row] * len(rows))}", values
+            )
 
     @contextlib.contextmanager
     def _transaction(self) -> Any:
