@@ -12,7 +12,19 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.drills import attach_soak, bounds, forks, fuzz, held_gil, kills, own_tests, prefork
+from tests.support.drills import (
+    attach_soak,
+    bounds,
+    clocks,
+    forks,
+    fuzz,
+    held_gil,
+    kills,
+    many,
+    own_tests,
+    prefork,
+    sampling,
+)
 from tests.support.drills.rig import Drill, Rig
 
 DRILLS: dict[str, Drill] = {
@@ -24,6 +36,7 @@ DRILLS: dict[str, Drill] = {
     "nearly-full": bounds.nearly_full,
     "full-disk": bounds.full_disk,
     "suspended": bounds.suspended,
+    "clock-jumps": clocks.clock_jumps,
 }
 #: Not rounds but runs of their own, with options of their own (``scripts/soak NAME --help``).
 RUNS: dict[str, Callable[[list[str]], int]] = {
@@ -33,6 +46,8 @@ RUNS: dict[str, Callable[[list[str]], int]] = {
     "gunicorn": prefork.main,
     "fuzz": fuzz.main,
     "held-gil": held_gil.main,
+    "many": many.main,
+    "sampling": sampling.main,
 }
 
 

@@ -1,8 +1,8 @@
 """One session's way from batches to stored events and figures: ingest, live state and store, in one thread.
 
 A batch is decoded, added to the live state and put on a pile; the pile is committed each second (the first
-after a pause sooner: :data:`COMMIT_AGE_NS`), or when it is high. What is not stored is not acknowledged. When the store
-refuses (a full disk) the pile is kept and tried again, and new batches wait at its bound.
+after a pause sooner: :data:`COMMIT_AGE_NS`), or when it is high. What is not stored is not acknowledged. When
+the store refuses (a full disk) the pile is kept and tried again, and new batches wait at its bound.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from memscope_client import Client, DaemonError, Session
@@ -50,13 +50,14 @@ def memscoped(
 
 
 class Serving:
-    """A daemon that runs, and a client of it. ``tree``: which memscope."""
+    """A daemon that runs, and a client of it. ``tree``: which memscope; ``extra``: for its environment."""
 
-    def __init__(self, folder: Path, tree: Path = ROOT) -> None:
+    def __init__(self, folder: Path, tree: Path = ROOT, extra: Mapping[str, str] | None = None) -> None:
         self.folder, self.tree = folder, tree
         self.address = f"unix:{folder}/d.sock"
         self.log = folder / "serve.log"
-        told = {**environment(folder, tree), "MEMSCOPE_TRACER_DEBUG": "1"}  # a tracer that fails says where
+        # a tracer that fails says where
+        told = {**environment(folder, tree), "MEMSCOPE_TRACER_DEBUG": "1", **(extra or {})}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command("serve", "--address", self.address), env=told, cwd=folder, stderr=log
@@ -87,8 +88,8 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, tree: Path = ROOT) -> Iterator[Serving]:
-    daemon = Serving(folder, tree)
+def serving(folder: Path, tree: Path = ROOT, extra: Mapping[str, str] | None = None) -> Iterator[Serving]:
+    daemon = Serving(folder, tree, extra)
     try:
         yield daemon
     finally:

@@ -14,13 +14,16 @@ from tests.support.waiting import until
 NAME = "/memfd:memscope"
 
 
+def _is_ours(path: str) -> bool:
+    """Not so the shim, where it was handed over as a file in memory: that has a longer name."""
+    return path.removesuffix(" (deleted)") == NAME
+
+
 class RingView:
     """Maps the memory of the session that process ``pid`` is in; readable when all others are gone."""
 
     def __init__(self, pid: int) -> None:
-        (row,) = until(
-            lambda: [row for row in mappings(pid) if row.path.startswith(NAME)], "the session's memory"
-        )
+        (row,) = until(lambda: [row for row in mappings(pid) if _is_ours(row.path)], "the session's memory")
         with open(f"/proc/{pid}/map_files/{row.start:x}-{row.end:x}", "rb") as file:  # noqa: PTH123
             self._map = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
 
@@ -42,6 +45,16 @@ class RingView:
     @property
     def state(self) -> layout.State:
         return layout.State(self._head.status.state)
+
+    def is_written(self, value: float) -> bool:
+        """Whether that value of the sampling stands in the control words, as a whole."""
+        control = self._head.control
+        return bool(control.value == value and not control.generation & layout.GENERATION_WRITING)
+
+    def is_in_force(self, value: float) -> bool:
+        """Whether the target goes by it."""
+        head = self._head
+        return self.is_written(value) and head.status.applied_generation == head.control.generation
 
     @property
     def losses(self) -> dict[str, int]:
@@ -68,7 +81,7 @@ def holders(of: set[int]) -> list[int]:
             rows = mappings(pid)
         except OSError:  # it has ended
             continue
-        found += [pid for row in rows if row.path.startswith(NAME)]
+        found += [pid for row in rows if _is_ours(row.path)]
     return found
 
 

@@ -54,6 +54,11 @@ class Target:
         return roots.pid_inside(self.process, self._interpreter.isolated)
 
     @property
+    def python(self) -> str:
+        """The interpreter that runs it."""
+        return self._interpreter.name
+
+    @property
     def beats(self) -> int:
         """How often its loops have gone round."""
         return int(PULSE.unpack_from(self._pulse)[0])

@@ -8,10 +8,13 @@ import pytest
 
 from tests.soak import DRILLS, dice
 from tests.support.drills.rig import Rig
+from tests.support.drills.sampling import CHANGES as ALL_CHANGES
+from tests.support.drills.sampling import WAYS, sampling
 
 SEED, ROUNDS, ROUNDS_SLOW = 4211, 3, 25
 #: A round of these is long.
-ONE_ROUND = ("oom", "nearly-full", "full-disk", "suspended")
+ONE_ROUND = ("oom", "nearly-full", "full-disk", "suspended", "clock-jumps")
+CHANGES = 60
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +29,11 @@ def test_what_must_follow_follows_whatever_the_moment(rig: Rig, name: str, slow:
     rounds = 1 if name in ONE_ROUND else ROUNDS
     for number in range(ROUNDS_SLOW if slow else rounds):
         DRILLS[name](rig, dice(SEED, name, number))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_estimates_stay_true_while_the_sampling_is_changed_again_and_again(
+    rig: Rig, way: str, slow: bool, figures: list[str]
+) -> None:
+    done = sampling(rig, dice(SEED, f"sampling/{way}", 0), ALL_CHANGES if slow else CHANGES, way)
+    figures.append(f"sampling changed, {way}: {done.text}")

@@ -8,9 +8,11 @@ was there. A bytes or str object is one block, as long as sys.getsizeof says; a 
 ["sites", SCALE]    what a run of this scale allocates: function, line, blocks, bytes, how many stay
 ["prepare", SCALE]  makes room for a run (to be asked before the attach)
 ["work"]            runs; answers when all threads are done
+["work_forking", N] the same, and forks N times meanwhile; each child allocates a little and ends
 ["drop"]            frees what stayed
 """
 
+import os
 import sys
 import threading
 import time
@@ -240,6 +242,16 @@ def warm():
             site(kept, 0, 3)
 
 
+def fork():
+    child = os.fork()
+    if child == 0:
+        kept = [None]
+        for _, site, _ in SITES:
+            site(kept, 0, 3001)
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
 def main():
     talk = Talk()
     warm()
@@ -247,9 +259,11 @@ def main():
     for worker in workers:
         worker.start()
 
-    def work():
+    def work(forks=0):
         for worker in workers:
             worker.begin.release()
+        for _ in range(forks):
+            talk.check(fork() == 0)
         for worker in workers:
             worker.done.acquire()
             worker.check(talk)
@@ -262,7 +276,7 @@ def main():
         for worker in workers:
             worker.kept = []
 
-    talk.handlers.update(sites=describe, prepare=prepare, work=work, drop=drop)
+    talk.handlers.update(sites=describe, prepare=prepare, work=work, work_forking=work, drop=drop)
     talk.ready()
     while True:
         talk.serve()
