@@ -15,6 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 from memscope_daemon.attach.injection import TracerProcess, tracer_fork_server
 from memscope_daemon.attach.session import TargetSession
+from memscope_daemon.config import KEEP_BYTES
 from memscope_daemon.errors import MemscopeError, SystemFailure
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.host import Host
@@ -113,16 +114,19 @@ class _Running:
 
 
 class Daemon:
-    """One daemon. ``address``: ``unix:/path``. Captures go to ``data_dir``/captures.
+    """One daemon. ``address``: ``unix:/path``. Captures go to ``data_dir``/captures; of sessions that are
+    over ``keep_bytes`` are kept.
 
     ``spare_shippers``: how many shippers (and tracers) are kept started, so that an attach does not wait for
     their imports.
     """
 
-    def __init__(self, address: str, data_dir: Path, *, spare_shippers: int = 0) -> None:
+    def __init__(
+        self, address: str, data_dir: Path, *, spare_shippers: int = 0, keep_bytes: int = KEEP_BYTES
+    ) -> None:
         self.address = address
         self._folder = data_dir / CAPTURES
-        self._spare_count = spare_shippers
+        self._spare_count, self._keep_bytes = spare_shippers, keep_bytes
         self._running: _Running | None = None
 
     def start(self) -> str:
@@ -131,7 +135,7 @@ class Daemon:
         :raises MemscopeError: the address or the folder cannot be used.
         """
         self._make_folder()
-        book = SessionBook(self._folder)
+        book = SessionBook(self._folder, self._keep_bytes)
         helpers = _Helpers(self._spare_count)
         tracker = Tracker(book, lambda attempt: self._make_session(attempt, helpers))
         try:

@@ -24,6 +24,7 @@ from memscope_daemon.model.sampling import (
 SOCKET_PATH_MAX_BYTES = 107  # sun_path of a Unix socket, its closing NUL not counted
 SEED_MAX = 2**64 - 1
 BYTES_MAX = 2.0**50
+KEEP_BYTES = 10 << 30
 SIZE_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -44,6 +45,12 @@ def state_dir() -> Path:
         return _private(Path(given).absolute())
     base = os.environ.get("XDG_STATE_HOME")
     return _private((Path(base) if base else Path.home() / ".local" / "state") / "memscope")
+
+
+def keep_bytes() -> int:
+    """How much of the captures of sessions that are over is kept: ``MEMSCOPE_KEEP``, else 10 GiB."""
+    given = os.environ.get("MEMSCOPE_KEEP")
+    return parse_size(given) if given else KEEP_BYTES
 
 
 def default_address() -> str:

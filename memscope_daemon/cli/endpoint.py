@@ -57,7 +57,7 @@ def carried() -> Iterator[Client]:
     from memscope_daemon.app import Daemon
 
     address = config.carried_address(os.getpid())
-    daemon = Daemon(address, config.state_dir())
+    daemon = Daemon(address, config.state_dir(), keep_bytes=config.keep_bytes())
     daemon.start()
     try:
         with Client(address) as client:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   memscoped serve                                at the default address
+  memscoped serve --keep 2G                      the newest captures, up to so many bytes
   memscoped serve --address unix:/run/m.sock     elsewhere; clients take --daemon unix:/run/m.sock
 """
 LOOK_S = 0.5
@@ -35,6 +36,11 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--address", metavar="ADDR", help="where to listen (default: a socket of this user)")
     parser.add_argument("--until-idle", action="store_true", help="end with the last session")
+    parser.add_argument(
+        "--keep",
+        metavar="SIZE",
+        help="of captures of sessions that are over, so much is kept (10G; also MEMSCOPE_KEEP)",
+    )
     parser.add_argument(
         "--export",
         metavar="DIR",
@@ -57,7 +63,12 @@ def run(args: argparse.Namespace) -> int:
     address = args.address or carried or config.default_address()
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with SignalsAsEvents(events):
-        daemon = Daemon(address, config.state_dir(), spare_shippers=0 if args.until_idle else 1)
+        daemon = Daemon(
+            address,
+            config.state_dir(),
+            spare_shippers=0 if args.until_idle else 1,
+            keep_bytes=config.keep_bytes() if args.keep is None else config.parse_size(args.keep),
+        )
         daemon.start()
         say(f"serving at {address}")
         try:

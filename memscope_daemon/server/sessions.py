@@ -25,6 +25,7 @@ from memscope_daemon.server import messages
 from memscope_daemon.server.actor import Actor
 from memscope_daemon.server.recording import Recording
 from memscope_daemon.shim.job import Resume
+from memscope_daemon.store import retention
 
 LOG = logging.getLogger("memscope.sessions")
 IDLE_S = 0.1
@@ -204,6 +205,11 @@ class Entry:
         """Whether its figures are in memory."""
         return self._recording is not None
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether it has not ended, or its figures are in memory."""
+        return self.is_open or not self.ended.is_set()
+
     def rest(self) -> None:
         """Lets go of the memory of a session that has ended; a question opens its file again."""
         self._actor.post(self._rest)
@@ -338,10 +344,11 @@ def _too_many() -> SystemFailure:
 
 
 class SessionBook:
-    """All sessions by id, newest last."""
+    """All sessions by id, newest last. ``keep_bytes``: of captures of sessions that are over; the oldest go
+    when another begins, with all that is known of them."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, keep_bytes: int) -> None:
+        self._folder, self._keep_bytes = folder, keep_bytes
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
         self._questions = 0
@@ -356,6 +363,7 @@ class SessionBook:
             if info.session_id in self._entries:
                 return self._entries[info.session_id]
             self._make_room()
+            self._remove_surplus()
             entry = Entry(info, self._folder / f"{info.session_id}.duckdb")
             try:
                 entry.open()
@@ -399,6 +407,17 @@ class SessionBook:
         for entry in self._entries.values():
             if not entry.ended.is_set() and entry.unused_ns > REST_AFTER_NS:
                 entry.abandon()
+
+    def _remove_surplus(self) -> None:
+        open_ids = {found_id for found_id, entry in self._entries.items() if entry.is_needed}
+        for file in retention.surplus(retention.captures_in(self._folder), self._keep_bytes, open_ids):
+            entry = self._entries.pop(file.session_id, None)
+            if entry is not None:
+                entry.leave()
+            elif retention.is_locked(file.path):
+                continue  # another daemon's, which shares the folder
+            LOG.info("capture %s removed: %d bytes are kept", file.session_id, self._keep_bytes)
+            retention.remove(file)
 
     def get(self, session_id: str) -> Entry:
         """:raises AnalysisError: code ``session.not-found``."""

@@ -27,7 +27,6 @@ ISOLATED_PROGRAMS = (
 )  # fmt: skip
 CLOSED_PROGRAMS = ("busy", "wait_read", "wait_child")
 ROUNDS, ROUNDS_SLOW, AT_ONCE, SEED = 2, 10, 4, 4211
-MATRIX_ROUNDS = 1  # all states of one interpreter cost some 40 s of processor; scripts/soak has more
 SAMPLINGS = (Sampling.bytes(512 << 10), Sampling.bytes(4 << 10, depth=20))
 
 
@@ -49,7 +48,7 @@ def test_in_every_state_the_first_try_succeeds_and_the_target_is_left_as_it_was(
     daemon: Serving, interpreter: Interpreter, slow: bool, figures: list[str]
 ) -> None:
     """Four at a time: each is at work while others are attached to."""
-    plan = Plan(ROUNDS_SLOW if slow else MATRIX_ROUNDS, AT_ONCE, 0.0, SEED, SAMPLINGS)
+    plan = Plan(ROUNDS_SLOW if slow else ROUNDS, AT_ONCE, 0.0, SEED, SAMPLINGS)
     found = matrix.run(daemon.address, matrix.cells([interpreter]), plan, lambda cell, tally: None)
     assert {cell.state for cell in found} == set(matrix.STATES)
     assert not [failure for tally in found.values() for failure in tally.failures]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from memscope_daemon.config import KEEP_BYTES
 from memscope_daemon.errors import MemscopeError, TrackingError
 from memscope_daemon.model.session import AttachFigures, TargetStop
 from memscope_daemon.server.control_service import Attempt
@@ -98,12 +99,12 @@ class FakeTracking:
 class Serving:
     """A host with a book and a tracker. ``made``: the trackings so far; ``prepare`` may change the next."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keep_bytes: int = KEEP_BYTES) -> None:
         self.folder = folder
         self.address = f"unix:{folder}/s.sock"
         self.made: list[FakeTracking] = []
         self.prepare: Callable[[FakeTracking], None] = lambda tracking: None
-        self.book = SessionBook(folder)
+        self.book = SessionBook(folder, keep_bytes)
         self.tracker = Tracker(self.book, self._make)
         self.host = Host(self.address, self.book, self.tracker, self.tracker.began)
 

@@ -8,6 +8,7 @@ import pytest
 
 from memscope_client import Client
 from memscope_daemon.app import Daemon
+from memscope_daemon.config import KEEP_BYTES
 from memscope_daemon.errors import ConfigurationError, SystemFailure
 from memscope_daemon.server.sessions import SessionBook
 from tests.support.waiting import until
@@ -60,7 +61,7 @@ def test_a_daemon_can_be_stopped_twice_and_started_again(folder: Path) -> None:
 
 
 def test_a_daemon_that_answers_a_question_is_not_idle(folder: Path) -> None:
-    book = SessionBook(folder)
+    book = SessionBook(folder, KEEP_BYTES)
     before = book.unasked_ns
     until(lambda: book.unasked_ns > before, "time to pass")
     with book.in_use():

@@ -1,0 +1,48 @@
+"""A daemon does not fill the disk with what is over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from memscope_client import Client
+from memscope_daemon.store.retention import NEWEST_KEPT
+from tests.support.waiting import until
+from tests.unit.server.mini_shipper import MiniShipper, batch, dictionary, events, hello
+from tests.unit.server.serving import Serving
+
+
+def run(serving: Serving, number: int, *, ends: bool = True) -> MiniShipper:
+    """A session with one event."""
+    shipper = MiniShipper(serving.address, hello(f"{number:016x}"))
+    shipper.send(batch(1, events(size_bytes=[31], stack_id=[1]), dictionary=dictionary(1)))
+    if ends:
+        shipper.goodbye()
+    else:
+        shipper.await_ack(1)
+    return shipper
+
+
+def on_disk(folder: Path) -> set[int]:
+    return {int(path.name.partition(".")[0], 16) for path in folder.glob("*.duckdb")}
+
+
+def test_the_oldest_sessions_that_are_over_go_and_one_under_way_stays(folder: Path) -> None:
+    with Serving(folder, keep_bytes=0) as serving, Client(serving.address) as client:
+        first = run(serving, 1, ends=False)
+        count = 2 * NEWEST_KEPT + 10
+        for number in range(2, count):
+            run(serving, number)
+        kept = on_disk(folder)
+        assert {1, *range(count - NEWEST_KEPT, count)} <= kept
+        assert not kept & set(range(2, NEWEST_KEPT)), "the oldest that are over"
+        assert kept == {int(one.session_id, 16) for one in client.sessions(include_ended=True)}
+        first.goodbye()
+        until(lambda: not client.sessions(), "the first to be over")
+        assert client.report(f"{1:016x}").figures.live_bytes.value == 31
+
+
+def test_what_is_within_the_limit_stays(folder: Path) -> None:
+    with Serving(folder) as serving:
+        for number in range(1, NEWEST_KEPT + 4):
+            run(serving, number)
+        assert on_disk(folder) == set(range(1, NEWEST_KEPT + 4))
