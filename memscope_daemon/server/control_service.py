@@ -69,6 +69,8 @@ class ControlService(services.ControlServicer):  # type: ignore[misc,unused-igno
     def GetVersion(  # noqa: N802 (gRPC's name)
         self, request: Any, context: grpc.ServicerContext
     ) -> pb.GetVersionResponse:
+        with self._book.in_use():  # somebody has come, and will want something
+            pass
         return pb.GetVersionResponse(version=__version__, protocol_version=PROTOCOL_VERSION, pid=os.getpid())
 
     def Attach(  # noqa: N802 (gRPC's name)
@@ -89,14 +91,14 @@ class ControlService(services.ControlServicer):  # type: ignore[misc,unused-igno
     def Detach(  # noqa: N802 (gRPC's name)
         self, request: Any, context: grpc.ServicerContext
     ) -> pb.DetachResponse:
-        with answering(context):
+        with answering(context), self._book.in_use():
             session_id = request.session_id or self._on_pid(request.pid)
             return pb.DetachResponse(session=messages.session_to(self._operations.detach(session_id)))
 
     def SetSampling(  # noqa: N802 (gRPC's name)
         self, request: Any, context: grpc.ServicerContext
     ) -> pb.SetSamplingResponse:
-        with answering(context):
+        with answering(context), self._book.in_use():
             sampling = messages.sampling_from(request.sampling)
             info = self._operations.set_sampling(request.session_id, sampling)
             return pb.SetSamplingResponse(session=messages.session_to(info))
@@ -110,7 +112,8 @@ class ControlService(services.ControlServicer):  # type: ignore[misc,unused-igno
 
     def _attach(self, attempt: Attempt, said: queue.SimpleQueue[str | SessionInfo | MemscopeError]) -> None:
         try:
-            said.put(self._operations.attach(attempt))
+            with self._book.in_use():
+                said.put(self._operations.attach(attempt))
         except MemscopeError as error:
             said.put(error)
         except Exception as error:  # somebody waits for an answer, whatever it is

@@ -375,7 +375,7 @@ class SessionBook:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Around the answer to a question."""
+        """Around the answer to a question, an attach or a detach: the daemon is wanted."""
         with self._lock:
             self._questions += 1
         try:
@@ -387,7 +387,7 @@ class SessionBook:
 
     @property
     def unasked_ns(self) -> int:
-        """Since the last question was answered; 0 while one is."""
+        """Since it was last wanted (:meth:`in_use`); 0 while it is."""
         with self._lock:
             return 0 if self._questions else clock.monotonic_ns() - self._asked_ns
 

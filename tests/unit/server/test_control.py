@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from memscope_client import Client, DaemonError, Sampling
+from memscope_daemon import clock
 from memscope_daemon.errors import AttachFailed, AttachRefused, MemscopeError, TargetEnded
 from memscope_daemon.server import tracking as tracking_module
 from tests.support.waiting import until
@@ -105,6 +106,28 @@ def test_an_attach_that_is_given_up_is_cancelled(serving: Serving, client: Clien
     assert next(iter(attachment)) == "waiting for the GIL"
     attachment.cancel()
     assert serving.made[0].cancelled.wait(30)
+
+
+def test_a_daemon_is_wanted_while_an_attach_waits(serving: Serving, client: Client) -> None:
+    """One that ends when nobody wants it would take the attach with it."""
+
+    def hold(tracking: FakeTracking) -> None:
+        tracking.hold = threading.Event()
+        tracking.refusal = AttachRefused("attach.cancelled", "it was cancelled", "attach again")
+
+    serving.prepare = hold
+    attachment = client.attach(PID, EVERYTHING)
+    assert next(iter(attachment)) == "waiting for the GIL"
+    assert serving.book.unasked_ns == 0
+    attachment.cancel()
+    until(lambda: serving.book.unasked_ns > 0, "the attach to be over")
+
+
+def test_a_daemon_that_was_just_found_is_wanted(serving: Serving, client: Client) -> None:
+    until(lambda: serving.book.unasked_ns > 0, "time to pass")
+    before_ns = clock.monotonic_ns()
+    client.version()
+    assert serving.book.unasked_ns <= clock.monotonic_ns() - before_ns
 
 
 @pytest.mark.parametrize("sampling", [Sampling("rate", 1.5), Sampling("rate", 0.0), Sampling("", 1.0)])
