@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from memscope_client.client import Attachment, Client
     from memscope_client.errors import DaemonError
     from memscope_client.figures import (
+        Cost,
         DomainFigures,
         Estimate,
         Figures,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         Report,
         Site,
         Snapshot,
+        StepChange,
         ThreadFigures,
     )
     from memscope_client.sessions import AttachFigures, Sampling, Session, Target, TargetStop, Version
@@ -36,6 +38,7 @@ __all__ = [
     "AttachFigures",
     "Attachment",
     "Client",
+    "Cost",
     "DaemonError",
     "DomainFigures",
     "Estimate",
@@ -47,6 +50,7 @@ __all__ = [
     "Session",
     "Site",
     "Snapshot",
+    "StepChange",
     "Target",
     "TargetStop",
     "ThreadFigures",

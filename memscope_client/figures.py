@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from memscope_client.sessions import Session
+from memscope_client.sessions import Sampling, Session
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,12 +88,34 @@ class Figures:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Cost:
+    """Processor time that memscope took inside the target, and the target altogether; all 0: not measured."""
+
+    in_target_ns: int = 0
+    target_cpu_ns: int = 0
+    percent: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StepChange:
+    """How far memscope had stepped back for its budget, from when to when, how it sampled then, and why."""
+
+    step: str
+    since_ns: int
+    until_ns: int
+    sampling: Sampling
+    cost_percent: float
+    why: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Snapshot:
     """The figures of this moment, with the top live sites that were asked for."""
 
     figures: Figures
     sites: tuple[Site, ...]
     quality: Quality
+    cost: Cost = Cost()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,3 +126,5 @@ class Report:
     threads: tuple[ThreadFigures, ...]
     domains: tuple[DomainFigures, ...]
     quality: Quality
+    cost: Cost = Cost()
+    steps: tuple[StepChange, ...] = ()

@@ -69,7 +69,11 @@ class AttachFigures:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Session:
-    """One target under one attach. ``state``: starting, active, ended."""
+    """One target under one attach. ``state``: starting, active, ended.
+
+    ``max_overhead_percent``: the budget, 0 = none. ``step``: how far memscope has stepped back for it: full,
+    shallower_stacks, fewer_samples, counters_only, detached.
+    """
 
     session_id: str
     target: Target
@@ -82,6 +86,8 @@ class Session:
     attach: AttachFigures
     detach: AttachFigures
     store_path: str
+    max_overhead_percent: float = 0.0
+    step: str = "full"
 
     @property
     def is_ended(self) -> bool:

@@ -25,6 +25,7 @@ SOCKET_PATH_MAX_BYTES = 107  # sun_path of a Unix socket, its closing NUL not co
 SEED_MAX = 2**64 - 1
 BYTES_MAX = 2.0**50
 KEEP_BYTES = 10 << 30
+OVERHEAD_MAX_PERCENT = 1000.0
 SIZE_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -119,6 +120,31 @@ def check_sampling(config: SamplingConfig) -> SamplingConfig:
             "config.bad-seed", f"a seed of {config.seed}", "choose a seed from 0 to 2^64 - 1, or none"
         )
     return config
+
+
+def check_overhead(percent: float) -> float:
+    """Hands a budget (percent of the target's processor time, 0 = none) back; else a ConfigurationError."""
+    if not (math.isfinite(percent) and 0.0 <= percent <= OVERHEAD_MAX_PERCENT):
+        raise ConfigurationError(
+            "config.bad-overhead",
+            f"a budget of {percent:g} percent",
+            f"choose a percentage above 0 and up to {OVERHEAD_MAX_PERCENT:g}: 5 is five percent",
+        )
+    return percent
+
+
+def parse_overhead(text: str) -> float:
+    """A budget from ``5``, ``0.5`` or ``5%``; ``none`` is 0: no budget."""
+    try:
+        percent = 0.0 if text.strip().lower() == "none" else float(text.strip().removesuffix("%"))
+    except ValueError:
+        percent = math.nan
+    return check_overhead(percent)
+
+
+def default_overhead() -> float:
+    """The budget where none is asked for: ``MEMSCOPE_MAX_OVERHEAD``, else none (0)."""
+    return parse_overhead(os.environ.get("MEMSCOPE_MAX_OVERHEAD") or "none")
 
 
 def _check_value(config: SamplingConfig) -> None:

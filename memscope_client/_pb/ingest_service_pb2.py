@@ -27,7 +27,7 @@ from memscope_client._pb import events_pb2 as memscope_dot_v1_dot_events__pb2
 from memscope_client._pb import session_pb2 as memscope_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n memscope/v1/ingest_service.proto\x12\x0bmemscope.v1\x1a\x1cmemscope/v1/dictionary.proto\x1a\x18memscope/v1/events.proto\x1a\x19memscope/v1/session.proto\"\x93\x01\n\x13IngestStreamRequest\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.memscope.v1.HelloH\x00\x12#\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x12.memscope.v1.BatchH\x00\x12\'\n\x07goodbye\x18\x03 \x01(\x0b\x32\x14.memscope.v1.GoodbyeH\x00\x42\t\n\x07message\"\xa2\x01\n\x14IngestStreamResponse\x12*\n\thello_ack\x18\x01 \x01(\x0b\x32\x15.memscope.v1.HelloAckH\x00\x12*\n\tbatch_ack\x18\x02 \x01(\x0b\x32\x15.memscope.v1.BatchAckH\x00\x12\'\n\x07\x63ommand\x18\x03 \x01(\x0b\x32\x14.memscope.v1.CommandH\x00\x42\t\n\x07message\"\xbb\x01\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12#\n\x06target\x18\x03 \x01(\x0b\x32\x13.memscope.v1.Target\x12-\n\x08sampling\x18\x04 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\x12\x17\n\x0fstarted_unix_ns\x18\x05 \x01(\x03\x12\x17\n\x0fshipper_version\x18\x06 \x01(\t\"8\n\x08HelloAck\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x12\n\nlast_batch\x18\x02 \x01(\x04\"\x86\x02\n\x05\x42\x61tch\x12\x14\n\x0c\x62\x61tch_number\x18\x01 \x01(\x04\x12\x0f\n\x07time_ns\x18\x02 \x01(\x03\x12+\n\ndictionary\x18\x03 \x01(\x0b\x32\x17.memscope.v1.Dictionary\x12)\n\x06\x65vents\x18\x04 \x01(\x0b\x32\x19.memscope.v1.EventColumns\x12!\n\x06losses\x18\x05 \x03(\x0b\x32\x11.memscope.v1.Loss\x12\x16\n\x0eproduced_count\x18\x06 \x01(\x04\x12\x15\n\rshipped_count\x18\x07 \x01(\x04\x12\x18\n\x10live_block_count\x18\x08 \x01(\x04\x12\x12\n\ncut_off_ns\x18\t \x01(\x03\" \n\x08\x42\x61tchAck\x12\x14\n\x0c\x62\x61tch_number\x18\x01 \x01(\x04\"U\n\x07Goodbye\x12&\n\x06reason\x18\x01 \x01(\x0e\x32\x16.memscope.v1.EndReason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x12\n\nlast_batch\x18\x03 \x01(\x04\"\xb7\x01\n\x07\x43ommand\x12\x30\n\x0cset_sampling\x18\x01 \x01(\x0b\x32\x18.memscope.v1.SetSamplingH\x00\x12#\n\x05pause\x18\x02 \x01(\x0b\x32\x12.memscope.v1.PauseH\x00\x12#\n\x05\x66lush\x18\x03 \x01(\x0b\x32\x12.memscope.v1.FlushH\x00\x12%\n\x06\x64\x65tach\x18\x04 \x01(\x0b\x32\x13.memscope.v1.DetachH\x00\x42\t\n\x07\x63ommand\"<\n\x0bSetSampling\x12-\n\x08sampling\x18\x01 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\"\x17\n\x05Pause\x12\x0e\n\x06paused\x18\x01 \x01(\x08\"\x07\n\x05\x46lush\"\x08\n\x06\x44\x65tach2[\n\x06Ingest\x12Q\n\x06Stream\x12 .memscope.v1.IngestStreamRequest\x1a!.memscope.v1.IngestStreamResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n memscope/v1/ingest_service.proto\x12\x0bmemscope.v1\x1a\x1cmemscope/v1/dictionary.proto\x1a\x18memscope/v1/events.proto\x1a\x19memscope/v1/session.proto\"\x93\x01\n\x13IngestStreamRequest\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.memscope.v1.HelloH\x00\x12#\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x12.memscope.v1.BatchH\x00\x12\'\n\x07goodbye\x18\x03 \x01(\x0b\x32\x14.memscope.v1.GoodbyeH\x00\x42\t\n\x07message\"\xa2\x01\n\x14IngestStreamResponse\x12*\n\thello_ack\x18\x01 \x01(\x0b\x32\x15.memscope.v1.HelloAckH\x00\x12*\n\tbatch_ack\x18\x02 \x01(\x0b\x32\x15.memscope.v1.BatchAckH\x00\x12\'\n\x07\x63ommand\x18\x03 \x01(\x0b\x32\x14.memscope.v1.CommandH\x00\x42\t\n\x07message\"\xbb\x01\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12#\n\x06target\x18\x03 \x01(\x0b\x32\x13.memscope.v1.Target\x12-\n\x08sampling\x18\x04 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\x12\x17\n\x0fstarted_unix_ns\x18\x05 \x01(\x03\x12\x17\n\x0fshipper_version\x18\x06 \x01(\t\"8\n\x08HelloAck\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x12\n\nlast_batch\x18\x02 \x01(\x04\"\xae\x02\n\x05\x42\x61tch\x12\x14\n\x0c\x62\x61tch_number\x18\x01 \x01(\x04\x12\x0f\n\x07time_ns\x18\x02 \x01(\x03\x12+\n\ndictionary\x18\x03 \x01(\x0b\x32\x17.memscope.v1.Dictionary\x12)\n\x06\x65vents\x18\x04 \x01(\x0b\x32\x19.memscope.v1.EventColumns\x12!\n\x06losses\x18\x05 \x03(\x0b\x32\x11.memscope.v1.Loss\x12\x16\n\x0eproduced_count\x18\x06 \x01(\x04\x12\x15\n\rshipped_count\x18\x07 \x01(\x04\x12\x18\n\x10live_block_count\x18\x08 \x01(\x04\x12\x12\n\ncut_off_ns\x18\t \x01(\x03\x12&\n\x06passes\x18\n \x01(\x0b\x32\x16.memscope.v1.PassCosts\"\x7f\n\tPassCosts\x12\x14\n\x0ctimed_one_in\x18\x01 \x01(\r\x12\x17\n\x0fgil_timed_count\x18\x02 \x01(\x04\x12\x14\n\x0cgil_timed_ns\x18\x03 \x01(\x04\x12\x17\n\x0fraw_timed_count\x18\x04 \x01(\x04\x12\x14\n\x0craw_timed_ns\x18\x05 \x01(\x04\" \n\x08\x42\x61tchAck\x12\x14\n\x0c\x62\x61tch_number\x18\x01 \x01(\x04\"U\n\x07Goodbye\x12&\n\x06reason\x18\x01 \x01(\x0e\x32\x16.memscope.v1.EndReason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x12\n\nlast_batch\x18\x03 \x01(\x04\"\xb7\x01\n\x07\x43ommand\x12\x30\n\x0cset_sampling\x18\x01 \x01(\x0b\x32\x18.memscope.v1.SetSamplingH\x00\x12#\n\x05pause\x18\x02 \x01(\x0b\x32\x12.memscope.v1.PauseH\x00\x12#\n\x05\x66lush\x18\x03 \x01(\x0b\x32\x12.memscope.v1.FlushH\x00\x12%\n\x06\x64\x65tach\x18\x04 \x01(\x0b\x32\x13.memscope.v1.DetachH\x00\x42\t\n\x07\x63ommand\"<\n\x0bSetSampling\x12-\n\x08sampling\x18\x01 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\"\x17\n\x05Pause\x12\x0e\n\x06paused\x18\x01 \x01(\x08\"\x07\n\x05\x46lush\"\x08\n\x06\x44\x65tach2[\n\x06Ingest\x12Q\n\x06Stream\x12 .memscope.v1.IngestStreamRequest\x1a!.memscope.v1.IngestStreamResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,21 +43,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HELLOACK']._serialized_start=637
   _globals['_HELLOACK']._serialized_end=693
   _globals['_BATCH']._serialized_start=696
-  _globals['_BATCH']._serialized_end=958
-  _globals['_BATCHACK']._serialized_start=960
-  _globals['_BATCHACK']._serialized_end=992
-  _globals['_GOODBYE']._serialized_start=994
-  _globals['_GOODBYE']._serialized_end=1079
-  _globals['_COMMAND']._serialized_start=1082
-  _globals['_COMMAND']._serialized_end=1265
-  _globals['_SETSAMPLING']._serialized_start=1267
-  _globals['_SETSAMPLING']._serialized_end=1327
-  _globals['_PAUSE']._serialized_start=1329
-  _globals['_PAUSE']._serialized_end=1352
-  _globals['_FLUSH']._serialized_start=1354
-  _globals['_FLUSH']._serialized_end=1361
-  _globals['_DETACH']._serialized_start=1363
-  _globals['_DETACH']._serialized_end=1371
-  _globals['_INGEST']._serialized_start=1373
-  _globals['_INGEST']._serialized_end=1464
+  _globals['_BATCH']._serialized_end=998
+  _globals['_PASSCOSTS']._serialized_start=1000
+  _globals['_PASSCOSTS']._serialized_end=1127
+  _globals['_BATCHACK']._serialized_start=1129
+  _globals['_BATCHACK']._serialized_end=1161
+  _globals['_GOODBYE']._serialized_start=1163
+  _globals['_GOODBYE']._serialized_end=1248
+  _globals['_COMMAND']._serialized_start=1251
+  _globals['_COMMAND']._serialized_end=1434
+  _globals['_SETSAMPLING']._serialized_start=1436
+  _globals['_SETSAMPLING']._serialized_end=1496
+  _globals['_PAUSE']._serialized_start=1498
+  _globals['_PAUSE']._serialized_end=1521
+  _globals['_FLUSH']._serialized_start=1523
+  _globals['_FLUSH']._serialized_end=1530
+  _globals['_DETACH']._serialized_start=1532
+  _globals['_DETACH']._serialized_end=1540
+  _globals['_INGEST']._serialized_start=1542
+  _globals['_INGEST']._serialized_end=1633
 # @@protoc_insertion_point(module_scope)

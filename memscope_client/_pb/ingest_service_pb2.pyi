@@ -54,7 +54,7 @@ class HelloAck(_message.Message):
     def __init__(self, protocol_version: _Optional[int] = ..., last_batch: _Optional[int] = ...) -> None: ...
 
 class Batch(_message.Message):
-    __slots__ = ("batch_number", "time_ns", "dictionary", "events", "losses", "produced_count", "shipped_count", "live_block_count", "cut_off_ns")
+    __slots__ = ("batch_number", "time_ns", "dictionary", "events", "losses", "produced_count", "shipped_count", "live_block_count", "cut_off_ns", "passes")
     BATCH_NUMBER_FIELD_NUMBER: _ClassVar[int]
     TIME_NS_FIELD_NUMBER: _ClassVar[int]
     DICTIONARY_FIELD_NUMBER: _ClassVar[int]
@@ -64,6 +64,7 @@ class Batch(_message.Message):
     SHIPPED_COUNT_FIELD_NUMBER: _ClassVar[int]
     LIVE_BLOCK_COUNT_FIELD_NUMBER: _ClassVar[int]
     CUT_OFF_NS_FIELD_NUMBER: _ClassVar[int]
+    PASSES_FIELD_NUMBER: _ClassVar[int]
     batch_number: int
     time_ns: int
     dictionary: _dictionary_pb2.Dictionary
@@ -73,7 +74,22 @@ class Batch(_message.Message):
     shipped_count: int
     live_block_count: int
     cut_off_ns: int
-    def __init__(self, batch_number: _Optional[int] = ..., time_ns: _Optional[int] = ..., dictionary: _Optional[_Union[_dictionary_pb2.Dictionary, _Mapping]] = ..., events: _Optional[_Union[_events_pb2.EventColumns, _Mapping]] = ..., losses: _Optional[_Iterable[_Union[_events_pb2.Loss, _Mapping]]] = ..., produced_count: _Optional[int] = ..., shipped_count: _Optional[int] = ..., live_block_count: _Optional[int] = ..., cut_off_ns: _Optional[int] = ...) -> None: ...
+    passes: PassCosts
+    def __init__(self, batch_number: _Optional[int] = ..., time_ns: _Optional[int] = ..., dictionary: _Optional[_Union[_dictionary_pb2.Dictionary, _Mapping]] = ..., events: _Optional[_Union[_events_pb2.EventColumns, _Mapping]] = ..., losses: _Optional[_Iterable[_Union[_events_pb2.Loss, _Mapping]]] = ..., produced_count: _Optional[int] = ..., shipped_count: _Optional[int] = ..., live_block_count: _Optional[int] = ..., cut_off_ns: _Optional[int] = ..., passes: _Optional[_Union[PassCosts, _Mapping]] = ...) -> None: ...
+
+class PassCosts(_message.Message):
+    __slots__ = ("timed_one_in", "gil_timed_count", "gil_timed_ns", "raw_timed_count", "raw_timed_ns")
+    TIMED_ONE_IN_FIELD_NUMBER: _ClassVar[int]
+    GIL_TIMED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    GIL_TIMED_NS_FIELD_NUMBER: _ClassVar[int]
+    RAW_TIMED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    RAW_TIMED_NS_FIELD_NUMBER: _ClassVar[int]
+    timed_one_in: int
+    gil_timed_count: int
+    gil_timed_ns: int
+    raw_timed_count: int
+    raw_timed_ns: int
+    def __init__(self, timed_one_in: _Optional[int] = ..., gil_timed_count: _Optional[int] = ..., gil_timed_ns: _Optional[int] = ..., raw_timed_count: _Optional[int] = ..., raw_timed_ns: _Optional[int] = ...) -> None: ...
 
 class BatchAck(_message.Message):
     __slots__ = ("batch_number",)

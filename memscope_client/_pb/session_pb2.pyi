@@ -22,6 +22,16 @@ class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     END_REASON_TARGET_EXITED: _ClassVar[EndReason]
     END_REASON_SHIPPER_LOST: _ClassVar[EndReason]
     END_REASON_ATTACH_FAILED: _ClassVar[EndReason]
+    END_REASON_OVER_BUDGET: _ClassVar[EndReason]
+
+class Step(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STEP_UNSPECIFIED: _ClassVar[Step]
+    STEP_FULL: _ClassVar[Step]
+    STEP_SHALLOWER_STACKS: _ClassVar[Step]
+    STEP_FEWER_SAMPLES: _ClassVar[Step]
+    STEP_COUNTERS_ONLY: _ClassVar[Step]
+    STEP_DETACHED: _ClassVar[Step]
 SESSION_STATE_UNSPECIFIED: SessionState
 SESSION_STATE_STARTING: SessionState
 SESSION_STATE_ACTIVE: SessionState
@@ -31,6 +41,13 @@ END_REASON_DETACHED: EndReason
 END_REASON_TARGET_EXITED: EndReason
 END_REASON_SHIPPER_LOST: EndReason
 END_REASON_ATTACH_FAILED: EndReason
+END_REASON_OVER_BUDGET: EndReason
+STEP_UNSPECIFIED: Step
+STEP_FULL: Step
+STEP_SHALLOWER_STACKS: Step
+STEP_FEWER_SAMPLES: Step
+STEP_COUNTERS_ONLY: Step
+STEP_DETACHED: Step
 
 class Target(_message.Message):
     __slots__ = ("pid", "start_time_ticks", "program", "python_version", "host")
@@ -87,7 +104,7 @@ class AttachFigures(_message.Message):
     def __init__(self, route: _Optional[str] = ..., stops: _Optional[_Iterable[_Union[TargetStop, _Mapping]]] = ..., total_ns: _Optional[int] = ..., waited_for_gil_ns: _Optional[int] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("session_id", "target", "state", "end_reason", "end_detail", "started_unix_ns", "duration_ns", "sampling", "attach", "detach", "store_path")
+    __slots__ = ("session_id", "target", "state", "end_reason", "end_detail", "started_unix_ns", "duration_ns", "sampling", "attach", "detach", "store_path", "max_overhead_percent", "step")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -99,6 +116,8 @@ class Session(_message.Message):
     ATTACH_FIELD_NUMBER: _ClassVar[int]
     DETACH_FIELD_NUMBER: _ClassVar[int]
     STORE_PATH_FIELD_NUMBER: _ClassVar[int]
+    MAX_OVERHEAD_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     target: Target
     state: SessionState
@@ -110,4 +129,6 @@ class Session(_message.Message):
     attach: AttachFigures
     detach: AttachFigures
     store_path: str
-    def __init__(self, session_id: _Optional[str] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., state: _Optional[_Union[SessionState, str]] = ..., end_reason: _Optional[_Union[EndReason, str]] = ..., end_detail: _Optional[str] = ..., started_unix_ns: _Optional[int] = ..., duration_ns: _Optional[int] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., attach: _Optional[_Union[AttachFigures, _Mapping]] = ..., detach: _Optional[_Union[AttachFigures, _Mapping]] = ..., store_path: _Optional[str] = ...) -> None: ...
+    max_overhead_percent: float
+    step: Step
+    def __init__(self, session_id: _Optional[str] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., state: _Optional[_Union[SessionState, str]] = ..., end_reason: _Optional[_Union[EndReason, str]] = ..., end_detail: _Optional[str] = ..., started_unix_ns: _Optional[int] = ..., duration_ns: _Optional[int] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., attach: _Optional[_Union[AttachFigures, _Mapping]] = ..., detach: _Optional[_Union[AttachFigures, _Mapping]] = ..., store_path: _Optional[str] = ..., max_overhead_percent: _Optional[float] = ..., step: _Optional[_Union[Step, str]] = ...) -> None: ...

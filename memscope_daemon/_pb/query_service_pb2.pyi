@@ -16,14 +16,16 @@ class GetFiguresRequest(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., site_count: _Optional[int] = ...) -> None: ...
 
 class GetFiguresResponse(_message.Message):
-    __slots__ = ("figures", "sites", "quality")
+    __slots__ = ("figures", "sites", "quality", "cost")
     FIGURES_FIELD_NUMBER: _ClassVar[int]
     SITES_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
     figures: _report_pb2.Figures
     sites: _containers.RepeatedCompositeFieldContainer[_report_pb2.Site]
     quality: _report_pb2.Quality
-    def __init__(self, figures: _Optional[_Union[_report_pb2.Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[_report_pb2.Site, _Mapping]]] = ..., quality: _Optional[_Union[_report_pb2.Quality, _Mapping]] = ...) -> None: ...
+    cost: _report_pb2.Cost
+    def __init__(self, figures: _Optional[_Union[_report_pb2.Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[_report_pb2.Site, _Mapping]]] = ..., quality: _Optional[_Union[_report_pb2.Quality, _Mapping]] = ..., cost: _Optional[_Union[_report_pb2.Cost, _Mapping]] = ...) -> None: ...
 
 class GetReportRequest(_message.Message):
     __slots__ = ("session_id", "site_count")

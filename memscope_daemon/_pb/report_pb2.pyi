@@ -116,18 +116,48 @@ class Figures(_message.Message):
     peak_time_ns: int
     def __init__(self, time_ns: _Optional[int] = ..., allocated_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_count: _Optional[_Union[Estimate, _Mapping]] = ..., freed_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., freed_count: _Optional[_Union[Estimate, _Mapping]] = ..., live_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., live_count: _Optional[_Union[Estimate, _Mapping]] = ..., peak_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., peak_time_ns: _Optional[int] = ...) -> None: ...
 
+class StepChange(_message.Message):
+    __slots__ = ("step", "since_ns", "until_ns", "sampling", "cost_percent", "why")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    SINCE_NS_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_NS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLING_FIELD_NUMBER: _ClassVar[int]
+    COST_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    step: _session_pb2.Step
+    since_ns: int
+    until_ns: int
+    sampling: _session_pb2.SamplingConfig
+    cost_percent: float
+    why: str
+    def __init__(self, step: _Optional[_Union[_session_pb2.Step, str]] = ..., since_ns: _Optional[int] = ..., until_ns: _Optional[int] = ..., sampling: _Optional[_Union[_session_pb2.SamplingConfig, _Mapping]] = ..., cost_percent: _Optional[float] = ..., why: _Optional[str] = ...) -> None: ...
+
+class Cost(_message.Message):
+    __slots__ = ("in_target_ns", "target_cpu_ns", "percent")
+    IN_TARGET_NS_FIELD_NUMBER: _ClassVar[int]
+    TARGET_CPU_NS_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    in_target_ns: int
+    target_cpu_ns: int
+    percent: float
+    def __init__(self, in_target_ns: _Optional[int] = ..., target_cpu_ns: _Optional[int] = ..., percent: _Optional[float] = ...) -> None: ...
+
 class Report(_message.Message):
-    __slots__ = ("session", "figures", "sites", "threads", "domains", "quality")
+    __slots__ = ("session", "figures", "sites", "threads", "domains", "quality", "cost", "steps")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     FIGURES_FIELD_NUMBER: _ClassVar[int]
     SITES_FIELD_NUMBER: _ClassVar[int]
     THREADS_FIELD_NUMBER: _ClassVar[int]
     DOMAINS_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
     session: _session_pb2.Session
     figures: Figures
     sites: _containers.RepeatedCompositeFieldContainer[Site]
     threads: _containers.RepeatedCompositeFieldContainer[ThreadFigures]
     domains: _containers.RepeatedCompositeFieldContainer[DomainFigures]
     quality: Quality
-    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., figures: _Optional[_Union[Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[Site, _Mapping]]] = ..., threads: _Optional[_Iterable[_Union[ThreadFigures, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[DomainFigures, _Mapping]]] = ..., quality: _Optional[_Union[Quality, _Mapping]] = ...) -> None: ...
+    cost: Cost
+    steps: _containers.RepeatedCompositeFieldContainer[StepChange]
+    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., figures: _Optional[_Union[Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[Site, _Mapping]]] = ..., threads: _Optional[_Iterable[_Union[ThreadFigures, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[DomainFigures, _Mapping]]] = ..., quality: _Optional[_Union[Quality, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepChange, _Mapping]]] = ...) -> None: ...

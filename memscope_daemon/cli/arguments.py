@@ -69,6 +69,21 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="N", type=int, help="make the sampler's decisions reproducible")
 
 
+def add_overhead(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--max-overhead",
+        metavar="PERCENT",
+        type=checked(config.parse_overhead),
+        help="of the target's processor time: above it memscope takes shallower stacks, then fewer samples,"
+        " then none, then leaves (default: MEMSCOPE_MAX_OVERHEAD, else none: the sampling stays as asked)",
+    )
+
+
+def overhead_of(args: argparse.Namespace) -> float:
+    """The budget in percent, 0 = none."""
+    return config.default_overhead() if args.max_overhead is None else float(args.max_overhead)
+
+
 def sampling_of(args: argparse.Namespace) -> SamplingConfig:
     """The sampling that was asked for, checked; a ConfigurationError (exit code 2) otherwise."""
     if args.rate is not None:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from memscope_client.errors import DaemonError
 from memscope_daemon import config
-from memscope_daemon.cli.arguments import add_output, add_pid, add_sampling, sampling_of, seconds
+from memscope_daemon.cli.arguments import (
+    add_output,
+    add_overhead,
+    add_pid,
+    add_sampling,
+    overhead_of,
+    sampling_of,
+    seconds,
+)
 from memscope_daemon.cli.messages import say
 from memscope_daemon.errors import ConfigurationError, ExitCode
 from memscope_daemon.model.sampling import SamplingConfig
@@ -25,6 +33,7 @@ examples:
   memscoped attach 4242 --duration 30 --out r    half a minute, files in r/
   memscoped attach 4242 --bytes 64K --depth 20   eight times the samples of the default
   memscoped attach 4242 --preset full            record every allocation
+  memscoped attach 4242 --max-overhead 2         step back before it costs more than 2 %
   memscoped attach 4242 --duration 5 --json | jq .hotspots[0]
   memscoped attach 4242 --background             return at once; `memscoped detach 4242` reports
 """
@@ -40,6 +49,7 @@ def register(commands: Any) -> None:
     )
     add_pid(parser)
     add_sampling(parser)
+    add_overhead(parser)
     parser.add_argument("--duration", metavar="S", type=seconds, help="detach and report after S seconds")
     parser.add_argument("--no-live", action="store_true", help="no table until the end")
     parser.add_argument("--background", action="store_true", help="return once tracking is active")
@@ -62,6 +72,12 @@ def run(args: argparse.Namespace) -> int:
         if args.daemon is None or not error.is_unimplemented:
             raise
         # A server that offers nothing but Ingest: then the attaching is ours to do.
+        if args.max_overhead:
+            raise ConfigurationError(
+                "config.overhead-needs-daemon",
+                f"the server at {args.daemon} takes events and does not look after targets",
+                "leave out --max-overhead, or --daemon",
+            ) from error
         from memscope_daemon.attach.host import require_supported
 
         require_supported()
@@ -80,7 +96,7 @@ def _foreground(args: argparse.Namespace, sampling: SamplingConfig, running: Cli
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with SignalsAsEvents(events), running or carried() as client:
         foreground = Foreground(client, events)
-        session = foreground.attach(args.pid, wire_sampling(sampling))
+        session = foreground.attach(args.pid, wire_sampling(sampling), overhead_of(args))
         if isinstance(session, Ending):
             return session.exit_code
         say(f"tracking {session.target.program or args.pid}, session {session.session_id}")
@@ -95,7 +111,7 @@ def _background(args: argparse.Namespace, sampling: SamplingConfig, running: Cli
     from memscope_daemon.cli.endpoint import start_background
 
     with running or start_background(args.out) as client:
-        attachment = client.attach(args.pid, wire_sampling(sampling))
+        attachment = client.attach(args.pid, wire_sampling(sampling), max_overhead_percent=overhead_of(args))
         for text in attachment:
             say(text)
         session = attachment.result()

@@ -58,5 +58,8 @@ def ended_code(session: Session) -> ExitCode:
         return ExitCode.TARGET_ENDED
     if session.end_reason == "detached":
         return ExitCode.DONE
+    if session.end_reason == "over_budget":
+        say(f"detached to keep to the budget{detail}")
+        return ExitCode.PARTIAL
     say(f"the session ended ({session.end_reason or 'reason not known'}){detail}")
     return ExitCode.FAILED

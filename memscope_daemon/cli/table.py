@@ -57,7 +57,9 @@ def print_report(report: Report, preface: Sequence[str]) -> None:
 
 def _head(report: Report, preface: Sequence[str]) -> tuple[str, ...]:
     lines = (*preface, text.session_line(report.session), text.totals_line(report))
-    return tuple(filter(None, (*lines, text.quality_line(report.quality), text.stops_line(report.session))))
+    costs = (text.cost_line(report.cost, report.session), *text.step_lines(report))
+    quality, stops = text.quality_line(report.quality), text.stops_line(report.session)
+    return tuple(filter(None, (*lines, quality, *costs, stops)))
 
 
 class LiveTable:
@@ -91,4 +93,5 @@ def _snapshot(session: Session, snapshot: Snapshot) -> RenderableType:
     quality = " · ".join(
         filter(None, (text.quality_line(snapshot.quality), text.unseen_line(snapshot.quality)))
     )
-    return Group(Text(head), Text(quality), sites_table(snapshot.sites[:SITES_SHOWN]))
+    lines = filter(None, (head, quality, text.cost_line(snapshot.cost, session)))
+    return Group(*map(Text, lines), sites_table(snapshot.sites[:SITES_SHOWN]))

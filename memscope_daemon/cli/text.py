@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import PurePath
 
-from memscope_client import Estimate, Quality, Report, Session, Site
+from memscope_client import Cost, Estimate, Quality, Report, Sampling, Session, Site
 
 DASH = "\u2013"  # en dash, as between the ends of an interval
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -70,21 +70,21 @@ def site_text(site: Site) -> str:
     return f"{site.function or '?'} ({'/'.join(path.parts[-2:])}:{site.line or '?'})"
 
 
-def sampling_text(session: Session) -> str:
-    sampling = session.sampling
+def sampling_text(sampling: Sampling) -> str:
     if sampling.mode == "rate":
         how = "every allocation" if sampling.value >= 1 else f"one allocation in {1 / sampling.value:.6g}"
     else:
         how = f"one sample each {bytes_text(sampling.value)} allocated"
     preset = f" ({sampling.preset})" if sampling.preset else ""
     depth = f"{sampling.depth} frames" if sampling.stacks else "innermost frame only"
-    return f"{how}{preset}, {depth}, seed {sampling.seed}"
+    return f"{how}{preset}, {depth}"
 
 
 def session_line(session: Session) -> str:
     target = session.target
     who = f"{target.program} · pid {target.pid} · CPython {target.python_version}"
-    return f"{who} · {session.duration_ns / 1e9:.1f} s · {sampling_text(session)}"
+    how = f"{sampling_text(session.sampling)}, seed {session.sampling.seed}"
+    return f"{who} · {session.duration_ns / 1e9:.1f} s · {how}"
 
 
 def totals_line(report: Report) -> str:
@@ -106,6 +106,27 @@ def quality_line(quality: Quality) -> str:
     if quality.unresolved_count:
         line += f" · {quality.unresolved_count:,} without a resolved stack"
     return line
+
+
+def cost_line(cost: Cost, session: Session) -> str:
+    """What memscope cost the target, and the step that its budget has brought it to; empty: not measured."""
+    if not cost.target_cpu_ns:
+        return ""
+    line = f"cost to the target: {cost.percent:.2g} % of its processor time"
+    if session.max_overhead_percent:
+        line += f", the budget is {session.max_overhead_percent:g} % · step: {session.step.replace('_', ' ')}"
+    return line
+
+
+def step_lines(report: Report) -> tuple[str, ...]:
+    """One for each step, where there was more than one."""
+    if len(report.steps) < 2:
+        return ()
+    return tuple(
+        f"{change.since_ns / 1e9:.1f}{DASH}{change.until_ns / 1e9:.1f} s: {change.step.replace('_', ' ')}"
+        f" ({sampling_text(change.sampling)}): {change.why}"
+        for change in report.steps
+    )
 
 
 def unseen_line(quality: Quality) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from memscope_daemon.model.columns import Domain
+from memscope_daemon.model.cost import Cost, StepChange
 from memscope_daemon.model.dictionary import LossRow, SettingRow
 from memscope_daemon.model.session import SessionInfo
 
@@ -102,6 +103,7 @@ class Report:
     """``preface``: the first lines, which say what the report cannot see.
 
     ``sites`` by live bytes, most first. ``settings``: of the sampling, in the order they came into force.
+    ``cost`` None: not measured. ``steps``: as ``settings``; empty where there was no budget.
     """
 
     session: SessionInfo
@@ -113,6 +115,8 @@ class Report:
     resident: Resident
     preface: tuple[str, ...] = ()
     settings: tuple[SettingRow, ...] = ()
+    cost: Cost | None = None
+    steps: tuple[StepChange, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -24,6 +24,17 @@ class EndReason(enum.IntEnum):
     TARGET_EXITED = 2
     SHIPPER_LOST = 3
     ATTACH_FAILED = 4
+    OVER_BUDGET = 5
+
+
+class Step(enum.IntEnum):
+    """How far memscope has stepped back to keep to its budget; numbers as on the wire."""
+
+    FULL = 1
+    SHALLOWER_STACKS = 2
+    FEWER_SAMPLES = 3
+    COUNTERS_ONLY = 4
+    DETACHED = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class SessionInfo:
     """``session_id``: 16 hex digits.
 
     ``started_unix_ns``: wall clock at session time 0. ``sampling``: in force now.
+    ``max_overhead_percent``: the budget, 0 = none.
     """
 
     session_id: str
@@ -76,3 +88,5 @@ class SessionInfo:
     attach: AttachFigures = AttachFigures()
     detach: AttachFigures = AttachFigures()
     store_path: str = ""
+    max_overhead_percent: float = 0.0
+    step: Step = Step.FULL

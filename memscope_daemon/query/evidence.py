@@ -11,6 +11,7 @@ from memscope_daemon.analysis import estimate
 from memscope_daemon.analysis.estimate import Unseen
 from memscope_daemon.metadata.tables import Tables
 from memscope_daemon.model import sums
+from memscope_daemon.model.cost import Cost, StepChange
 from memscope_daemon.model.dictionary import LossRow, SettingRow
 from memscope_daemon.model.report import Resident
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
@@ -29,7 +30,8 @@ class Evidence:
     ``stacks``, ``threads``, ``domains``: sums indexed by number. ``names``: of threads, by native id, as
     seen from outside. ``largest_bytes``: the largest block sampled so far. ``cut_off_ns``: session time since
     when nothing was recorded, because another tool has taken the hooks out; 0: they are in.
-    ``written_count``: records that the target has written, as far as a shipper has looked.
+    ``written_count``: records that the target has written, as far as a shipper has looked. ``cost``: None
+    where nobody has looked. ``steps``: in force one after the other, where there is a budget.
     """
 
     session: SessionInfo
@@ -47,6 +49,8 @@ class Evidence:
     names: Mapping[int, str] = dataclasses.field(default_factory=dict)
     cut_off_ns: int = 0
     written_count: int = 0
+    cost: Cost | None = None
+    steps: tuple[StepChange, ...] = ()
 
 
 def dense(found: KeyedSums, count: int) -> Sums:

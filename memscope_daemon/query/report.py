@@ -6,7 +6,7 @@ import math
 
 from memscope_daemon.metadata.tables import FrameNames
 from memscope_daemon.model.report import Figures, Quality, Report, Resident, StackValue
-from memscope_daemon.model.session import EndReason
+from memscope_daemon.model.session import EndReason, Step
 from memscope_daemon.query import figures as ask
 from memscope_daemon.query.evidence import Evidence, active
 from memscope_daemon.query.quality import assess
@@ -26,8 +26,10 @@ def report(evidence: Evidence, site_limit: int = 0) -> Report:
         ask.domains(evidence),
         quality,
         evidence.resident,
-        (*_cut_off(evidence), *preface(figures, quality, evidence.resident)),
+        (*_cut_off(evidence), *stepped_back(evidence), *preface(figures, quality, evidence.resident)),
         tuple(sorted(evidence.tables.settings.values(), key=lambda setting: setting.since_ns)),
+        evidence.cost,
+        evidence.steps,
     )
 
 
@@ -59,6 +61,34 @@ def _cut_off(evidence: Evidence) -> tuple[str, ...]:
         f"Cut off at {at_ns / 1e9:.1f} s: {why}. Nothing was recorded since; live figures are those of that"
         " moment. Attach again to go on.",
     )
+
+
+def stepped_back(evidence: Evidence) -> tuple[str, ...]:
+    """What keeping to the budget has cost the figures."""
+    steps = evidence.steps
+    if not steps:
+        return ()
+    ends = (*(step.since_ns for step in steps[1:]), evidence.time_ns)
+    paused = [
+        f"from {step.since_ns / 1e9:.1f} s to {end_ns / 1e9:.1f} s"
+        for step, end_ns in zip(steps, ends, strict=True)
+        if step.step is Step.COUNTERS_ONLY
+    ]
+    lines = []
+    if paused:
+        lines.append(
+            f"To keep to the budget nothing was sampled {', '.join(paused)}: what was allocated then is in no"
+            " figure. Blocks sampled before were followed."
+        )
+    if any(step.step not in (Step.FULL, Step.COUNTERS_ONLY) for step in steps):
+        told = ", ".join(f"{_words(step.step)} from {step.since_ns / 1e9:.1f} s" for step in steps)
+        budget = evidence.session.max_overhead_percent
+        lines.append(f"To keep to the budget of {budget:g} %: {told}. Intervals are wider for it.")
+    return tuple(lines)
+
+
+def _words(step: Step) -> str:
+    return step.name.lower().replace("_", " ")
 
 
 def stack_values(evidence: Evidence, measure: str) -> tuple[StackValue, ...]:

@@ -12,6 +12,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from memscope_daemon.model.cost import Cost, StepChange
 from memscope_daemon.model.dictionary import SettingRow
 from memscope_daemon.model.report import (
     DomainFigures,
@@ -46,6 +47,9 @@ def document(report: Report) -> Json:
         **_session(report.session),
         "sampling_settings": [_setting(setting) for setting in report.settings],
         "quality": _quality(report.quality),
+        "cost": _cost(report.cost),
+        "max_overhead_percent": report.session.max_overhead_percent or None,
+        "steps": _steps(report.steps, report.figures.time_ns),
         "resident_memory": {
             "now_bytes": report.resident.now_bytes,
             "at_attach_bytes": report.resident.at_attach_bytes,
@@ -115,6 +119,34 @@ def _setting(setting: SettingRow) -> Json:
         "stacks": setting.stacks,
         "depth": setting.depth,
     }
+
+
+def _cost(cost: Cost | None) -> Json | None:
+    if cost is None:
+        return None
+    return {
+        "in_target_ns": cost.in_target_ns,
+        "target_cpu_ns": cost.target_cpu_ns,
+        "percent": _number(cost.percent),
+    }
+
+
+def _steps(steps: tuple[StepChange, ...], end_ns: int) -> list[Json]:
+    ends_ns = (*(step.since_ns for step in steps[1:]), end_ns)
+    return [
+        {
+            "step": step.step.name.lower(),
+            "since_ns": step.since_ns,
+            "until_ns": until_ns,
+            "mode": step.sampling.mode.name.lower(),
+            "value": step.sampling.value,
+            "stacks": step.sampling.stacks,
+            "depth": step.sampling.depth,
+            "cost_percent": _number(step.cost_percent),
+            "why": step.why,
+        }
+        for step, until_ns in zip(steps, ends_ns, strict=False)
+    ]
 
 
 def _attach(figures: AttachFigures) -> Json:

@@ -38,8 +38,15 @@ class Operations(Protocol):
 class Attempt:
     """One attach under way: what is wanted, and the way to tell of progress and of its being given up."""
 
-    def __init__(self, pid: int, sampling: SamplingConfig, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        pid: int,
+        sampling: SamplingConfig,
+        progress: Callable[[str], None],
+        max_overhead_percent: float = 0.0,
+    ) -> None:
         self.pid, self.sampling, self.progress = pid, sampling, progress
+        self.max_overhead_percent = max_overhead_percent
         self._lock = threading.Lock()
         self._given_up = False
         self._cancel: Callable[[], None] | None = None
@@ -79,7 +86,7 @@ class ControlService(services.ControlServicer):  # type: ignore[misc,unused-igno
         with answering(context):
             sampling = messages.sampling_from(request.sampling)
         said: queue.SimpleQueue[str | SessionInfo | MemscopeError] = queue.SimpleQueue()
-        attempt = Attempt(request.pid, sampling, said.put)
+        attempt = Attempt(request.pid, sampling, said.put, request.max_overhead_percent)
         context.add_callback(attempt.give_up)
         threading.Thread(target=self._attach, args=(attempt, said), name="attach", daemon=True).start()
         while isinstance(item := said.get(), str):

@@ -7,6 +7,7 @@ from typing import Any
 
 from memscope_daemon._pb import events_pb2, report_pb2, session_pb2
 from memscope_daemon.errors import ConfigurationError
+from memscope_daemon.model.cost import Cost, StepChange
 from memscope_daemon.model.dictionary import LossRow
 from memscope_daemon.model.report import (
     DomainFigures,
@@ -73,6 +74,8 @@ def session_to(info: SessionInfo) -> session_pb2.Session:
         attach=_attach(info.attach),
         detach=_attach(info.detach),
         store_path=info.store_path,
+        max_overhead_percent=info.max_overhead_percent,
+        step=_enum(info.step),
     )
 
 
@@ -84,6 +87,8 @@ def report_to(report: Report) -> report_pb2.Report:
         threads=[_thread(thread) for thread in report.threads],
         domains=[_domain(domain) for domain in report.domains],
         quality=quality_to(report.quality),
+        cost=cost_to(report.cost),
+        steps=_steps(report.steps, report.figures.time_ns),
     )
 
 
@@ -127,6 +132,30 @@ def quality_to(quality: Quality) -> report_pb2.Quality:
         unresolved_count=quality.unresolved_count,
         written_count=quality.written_count,
     )
+
+
+def cost_to(cost: Cost | None) -> report_pb2.Cost:
+    """All zero where it was not measured."""
+    if cost is None:
+        return report_pb2.Cost()
+    return report_pb2.Cost(
+        in_target_ns=cost.in_target_ns, target_cpu_ns=cost.target_cpu_ns, percent=cost.percent
+    )
+
+
+def _steps(steps: tuple[StepChange, ...], end_ns: int) -> list[report_pb2.StepChange]:
+    ends_ns = (*(step.since_ns for step in steps[1:]), end_ns)
+    return [
+        report_pb2.StepChange(
+            step=_enum(step.step),
+            since_ns=step.since_ns,
+            until_ns=until_ns,
+            sampling=sampling_to(step.sampling),
+            cost_percent=step.cost_percent,
+            why=step.why,
+        )
+        for step, until_ns in zip(steps, ends_ns, strict=False)
+    ]
 
 
 def _enum(value: enum.IntEnum) -> Any:

@@ -57,6 +57,7 @@ def _figures(evidence: Evidence, site_count: int) -> pb.GetFiguresResponse:
         figures=messages.figures_to(figures.figures(evidence)),
         sites=[messages.site_to(site) for site in sites],
         quality=messages.quality_to(quality.assess(evidence)),
+        cost=messages.cost_to(evidence.cost),
     )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from memscope_daemon.ingest import losses as wire_losses
 from memscope_daemon.ingest.numbering import BatchNumbers, Verdict
 from memscope_daemon.metadata.tables import Tables
 from memscope_daemon.model.columns import Columns, Flags
+from memscope_daemon.model.cost import CostCounters, StepChange
 from memscope_daemon.model.dictionary import DictionaryRows, LossRow
 from memscope_daemon.model.report import Resident
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
@@ -42,6 +45,8 @@ GAP_CAUSE, DIED_CAUSE = "batch_gap", "shipper_died"
 OF_SHIPPERS = frozenset({"bad_record", "bad_reference", "bad_metadata", "bad_ring"})
 #: Causes for which records were read off the rings and did not come to be events.
 THROWN_AWAY = frozenset({GAP_CAUSE, "bad_record"})
+#: Causes by which the reading end is too slow.
+RING_FULL = frozenset({"alloc_ring_full", "free_ring_full"})
 RAW_ID_BIT = np.uint64(1 << 63)  # of allocations in the RAW ring
 
 
@@ -76,6 +81,7 @@ class Recording:
         self._raw_count = 0
         self._written_count = 0
         self._cut_off_ns = 0
+        self._slow_ns = 0
         meta = self._capture.meta()
         self.stored_batch = int(meta.get("last_batch", "0"))
         self._numbers = BatchNumbers(self.stored_batch)
@@ -100,6 +106,13 @@ class Recording:
     def tables(self) -> Tables:
         return self._tables
 
+    @property
+    def counters(self) -> CostCounters:
+        """What the cost is told from, as of the latest batch."""
+        live, losses = self._live, self._losses
+        lost_count = sum(losses[cause].record_count for cause in RING_FULL & losses.keys())
+        return CostCounters(self._time_ns, self._slow_ns, live.call_count, live.event_count, lost_count)
+
     def take(self, batch: Any) -> None:
         """Takes one ``Batch`` message; a duplicate is dropped.
 
@@ -120,6 +133,9 @@ class Recording:
         if batch.cut_off_ns:
             self._cut_off_ns = max(batch.cut_off_ns, 0)
         self._losses.update((loss.cause, loss) for loss in losses)
+        if batch.HasField("passes"):
+            passes = batch.passes
+            self._slow_ns = passes.timed_one_in * (passes.gil_timed_ns + passes.raw_timed_ns)
         self._numbers.take(batch.batch_number)
         self._time_ns = max(self._time_ns, batch.time_ns, self._live.time_ns)
         self._count(columns)
@@ -201,6 +217,13 @@ class Recording:
     def note(self, meta: dict[str, str]) -> None:
         """Stores texts by name: what the session is, how it ended."""
         self._capture.append((), (), (), meta)
+
+    def note_steps(self, steps: Sequence[StepChange]) -> None:
+        """Stores the steps so far.
+
+        :raises SystemFailure: the store refused.
+        """
+        self.note({"steps": json.dumps([dataclasses.asdict(step) for step in steps])})
 
     def live_evidence(self, session: SessionInfo, resident: Resident, names: dict[int, str]) -> Evidence:
         """From the live state: quick; intervals of live figures can be a little too wide."""

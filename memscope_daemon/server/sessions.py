@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
 from memscope_daemon.errors import AnalysisError, MemscopeError, SystemFailure, TrackingError
+from memscope_daemon.model.cost import Cost, CostCounters, StepChange
 from memscope_daemon.model.report import Resident
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import EndReason, SessionInfo, SessionState
@@ -53,6 +54,11 @@ class Entry:
         self._outgoing: Outgoing | None = None
         self._resident = Resident()
         self._names: dict[int, str] = {}
+        self._cost: Cost | None = None
+        self._steps: tuple[StepChange, ...] = ()
+        self._counters = CostCounters()
+        self._is_paused = False
+        self._over_budget = ""
         self._recording: Recording | None = None
         self._rests = False
         self._used_ns = clock.monotonic_ns()
@@ -82,6 +88,33 @@ class Entry:
         with self._lock:
             self._info = dataclasses.replace(self._info, **fields)
             return self._info
+
+    def replace_sampling(self, before: SamplingConfig, sampling: SamplingConfig) -> bool:
+        """Sets the sampling if it still is ``before``, and tells the shipper; False: it is not."""
+        with self._lock:
+            if self._info.sampling != before:
+                return False
+            self._info = dataclasses.replace(self._info, sampling=sampling)
+            self._command_sampling(sampling)
+        return True
+
+    def set_paused(self, paused: bool) -> None:
+        """Stops sampling or goes on. Frees of blocks that were sampled are followed all the same."""
+        with self._lock:
+            before, self._is_paused = self._is_paused, paused
+            if before != paused:
+                self._command(ingest_pb.Command(pause=ingest_pb.Pause(paused=paused)))
+
+    def end_over_budget(self, detail: str) -> None:
+        """The detach that follows is no wish of the user's: the session ends by this name."""
+        with self._lock:
+            self._over_budget = detail
+
+    @property
+    def counters(self) -> CostCounters:
+        """As of the latest batch that was taken."""
+        with self._lock:
+            return self._counters
 
     def connect(self, outgoing: Outgoing) -> int:
         """A shipper has come: answers go to ``outgoing``. Returns the last batch that is stored.
@@ -136,6 +169,8 @@ class Entry:
             wanted = self._info.sampling
             if said != dataclasses.replace(wanted, seed=said.seed if wanted.seed is None else wanted.seed):
                 self._command_sampling(wanted)
+            if self._is_paused:
+                self._command(ingest_pb.Command(pause=ingest_pb.Pause(paused=True)))
 
     def set_sampling(self, sampling: SamplingConfig) -> SessionInfo:
         """Commands a setting; while there is no shipper, the next one is told. Under one lock with
@@ -146,9 +181,12 @@ class Entry:
             return self._info
 
     def _command_sampling(self, sampling: SamplingConfig) -> None:
+        wire = ingest_pb.SetSampling(sampling=messages.sampling_to(sampling))
+        self._command(ingest_pb.Command(set_sampling=wire))
+
+    def _command(self, command: ingest_pb.Command) -> None:
+        """With the lock held."""
         if self._outgoing is not None:
-            wire = ingest_pb.SetSampling(sampling=messages.sampling_to(sampling))
-            command = ingest_pb.Command(set_sampling=wire)
             self._outgoing.put(ingest_pb.IngestStreamResponse(command=command))
 
     def take(self, batch: Any, outgoing: Outgoing) -> bool:
@@ -191,6 +229,18 @@ class Entry:
         """Names of threads by native id; names of threads that have gone are kept."""
         with self._lock:
             self._names = {**self._names, **names}
+
+    def note_cost(self, cost: Cost) -> None:
+        """What memscope has cost the target so far."""
+        with self._lock:
+            self._cost = cost
+
+    def note_step(self, change: StepChange) -> None:
+        """A step came into force."""
+        with self._lock:
+            steps = self._steps = (*self._steps, change)
+            self._info = dataclasses.replace(self._info, step=change.step)
+        self._actor.post(lambda: self._store_steps(steps))
 
     def unnamed_threads(self) -> set[int]:
         """Native ids of threads that have no name yet."""
@@ -271,9 +321,18 @@ class Entry:
         if not recording.has_room:
             return False
         recording.take(batch)
+        counters = recording.counters
+        with self._lock:
+            self._counters = counters
         self.change(duration_ns=recording.time_ns)
         self._tick()
         return True
+
+    def _store_steps(self, steps: tuple[StepChange, ...]) -> None:
+        try:
+            self._of_recording().note_steps(steps)
+        except MemscopeError as error:
+            LOG.error("session %s: %s", self.info.session_id, error)
 
     def _idle(self) -> bool:
         """What is due without being asked. Whether there is anything that may be due."""
@@ -313,6 +372,8 @@ class Entry:
             recording.count_unsent()
         if recording.commit():
             self._acknowledge()
+        if reason is EndReason.DETACHED and self._over_budget:
+            reason, detail = EndReason.OVER_BUDGET, self._over_budget
         if not self.ended.is_set():
             recording.note({"end_reason": reason.name.lower(), "end_detail": detail})
             self.change(state=SessionState.ENDED, end_reason=reason, end_detail=detail)
@@ -323,8 +384,9 @@ class Entry:
         with self._lock:
             self._used_ns = clock.monotonic_ns()
             info, resident, names = self._info, self._resident, self._names
+            cost, steps = self._cost, self._steps
         gather = recording.exact_evidence if exact else recording.live_evidence
-        return gather(info, resident, names)
+        return dataclasses.replace(gather(info, resident, names), cost=cost, steps=steps)
 
 
 def not_found(session_id: str) -> AnalysisError:

@@ -15,12 +15,13 @@ from typing import Any, Protocol
 
 from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
-from memscope_daemon.config import check_sampling
+from memscope_daemon.config import check_overhead, check_sampling
 from memscope_daemon.errors import AttachFailed, AttachRefused, MemscopeError, TrackingError
 from memscope_daemon.metadata.thread_names import read_thread_names
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import AttachFigures, EndReason, SessionInfo
 from memscope_daemon.monitor.process import resident_bytes
+from memscope_daemon.server.budget import BudgetKeeper
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.sessions import Entry, SessionBook
 from memscope_daemon.shim.job import Resume
@@ -69,8 +70,8 @@ MakeTracking = Callable[[Attempt], Tracking]
 class _Tracked:
     """A target of ours, and when it was last asked for the names of its threads."""
 
-    def __init__(self, tracking: Tracking) -> None:
-        self.tracking = tracking
+    def __init__(self, tracking: Tracking, keeper: BudgetKeeper) -> None:
+        self.tracking, self.keeper = tracking, keeper
         self.lock = threading.Lock()
         self.names_at = 0.0
         self.resumed_at: list[float] = []
@@ -96,6 +97,7 @@ class Tracker:
     def attach(self, attempt: Attempt) -> SessionInfo:
         """:raises MemscopeError: refused, failed, or already attached; the message says how the target is."""
         check_sampling(attempt.sampling)
+        check_overhead(attempt.max_overhead_percent)
         with self._claim(attempt.pid):
             tracking = self._make(attempt)
             attempt.on_give_up(tracking.cancel)
@@ -118,6 +120,7 @@ class Tracker:
                 self._succeeded(entry, tracked)  # what lies in the rings is part of the session
             if not entry.ended.is_set():
                 self._read_names(entry, tracked, NAMES_TIMEOUT_S)
+                tracked.keeper.note()
                 entry.note_resident(resident_bytes(entry.info.target.pid))
                 entry.change(detach=tracked.tracking.detach())
             self._await_goodbye(entry, tracked)
@@ -179,8 +182,9 @@ class Tracker:
                 "try again; see the daemon's log",
             )
         entry = self._book.get(session_id)
+        entry.change(max_overhead_percent=attempt.max_overhead_percent)
         with self._lock:
-            self._tracked[session_id] = _Tracked(tracking)
+            self._tracked[session_id] = _Tracked(tracking, BudgetKeeper(entry))
         entry.note_resident(resident_bytes(attempt.pid))
         return entry.change(attach=tracking.attach_figures)
 
@@ -268,6 +272,13 @@ class Tracker:
             self._forget(session_id, one)
             return
         entry.note_resident(resident_bytes(entry.info.target.pid))
+        if one.keeper.look():
+            entry.end_over_budget(
+                f"{entry.info.max_overhead_percent:g} % is less than the hooks cost by themselves"
+            )
+            threading.Thread(
+                target=self._detach_quietly, args=(session_id,), name="over-budget", daemon=True
+            ).start()
         if time.monotonic() - one.names_at > NAMES_EACH_S:
             self._read_names(entry, one, NAMES_TIMEOUT_S)
 

@@ -20,6 +20,7 @@ ENTRY_NAME = "memscope_shim_enter_1"
 DEPTH_MAX = 512
 READER_TIMEOUT_NS = 1_000_000_000
 GENERATION_WRITING = 1 << 62
+TIMED_EACH = 61
 LOSS_ROOM = 16
 NOT_STARTED = 0xFFFFFFFF
 
@@ -247,6 +248,15 @@ class Status(ctypes.Structure):
     )
 
 
+class Cost(ctypes.Structure):
+    _fields_ = (
+        ("gil_timed_count", _u64),
+        ("gil_timed_ns", _u64),
+        ("raw_timed_count", _u64),
+        ("raw_timed_ns", _u64),
+    )
+
+
 class Ring(ctypes.Structure):
     _fields_ = (("head", _u64), ("pad0", _u64 * 7), ("tail", _u64), ("pad1", _u64 * 7))
 
@@ -283,7 +293,7 @@ class Session(ctypes.Structure):
         ("losses", LossCounter * LOSS_ROOM),
         ("image", _u64),
         ("hooks", _u64 * 3),
-        ("reserved3", _u64 * 4),
+        ("cost", Cost),
     )
 
 

@@ -58,6 +58,7 @@ class LiveState:
         self.peak = Peak(0, 0.0, sums.zero(0))
         self.time_ns = 0
         self.event_count = 0
+        self.call_count = 0.0  # allocations and frees, estimated
         self.unresolved_count = 0
         self.largest_bytes = 0
 
@@ -103,6 +104,7 @@ class LiveState:
 
     def _count(self, columns: Columns) -> None:
         self.event_count += columns.count
+        self.call_count += float(columns.weight.sum())
         self.time_ns = max(self.time_ns, int(columns.time_ns.max()))
         self.largest_bytes = max(self.largest_bytes, int(columns.size_bytes.max()))
         unresolved = columns.flags & np.uint16(EventFlag.UNRESOLVED)

@@ -11,6 +11,7 @@ What the shipper itself had to throw away is counted beside the shim's losses:
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -19,6 +20,7 @@ from memscope_daemon import clock
 from memscope_daemon._pb import dictionary_pb2, events_pb2
 from memscope_daemon._pb import ingest_service_pb2 as pb
 from memscope_daemon.shim.job import Resume
+from memscope_daemon.shim.layout import TIMED_EACH
 from memscope_daemon.shim.shipper import columns, rings
 from memscope_daemon.shim.shipper.dictionary import DictionaryWriter
 from memscope_daemon.shim.shipper.line_tables import line_table_of
@@ -181,6 +183,7 @@ class Drain:
             shipped_count=self.shipped_count,
             live_block_count=self._shared.status().live_block_count,
             cut_off_ns=self.cut_off_ns,
+            passes=pb.PassCosts(timed_one_in=TIMED_EACH, **dataclasses.asdict(self._shared.passes())),
         )
         self._emit(pb.IngestStreamRequest(batch=batch).SerializeToString())
 

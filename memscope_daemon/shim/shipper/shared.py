@@ -55,6 +55,16 @@ class LossFigures:
     weighted_bytes: float
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class PassFigures:
+    """Passes through the slow paths that were timed so far, and what they took."""
+
+    gil_timed_count: int
+    gil_timed_ns: int
+    raw_timed_count: int
+    raw_timed_ns: int
+
+
 class SharedMemory:
     """A mapping of the session's memory. :meth:`create` sizes and fills it in."""
 
@@ -202,6 +212,10 @@ class SharedMemory:
                 count, size = float(self._doubles[base + 1]), float(self._doubles[base + 2])
                 found.append(LossFigures(cause.lower(), records, _sane(count), _sane(size)))
         return found
+
+    def passes(self) -> PassFigures:
+        at = _offset("cost") // 8
+        return PassFigures(*(int(word) for word in self._words[at : at + 4]))
 
     def hooks(self) -> tuple[int, tuple[int, ...]]:
         """An address in the interpreter's data, and our malloc of each domain; 0 where nobody has said."""

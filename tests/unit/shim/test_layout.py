@@ -26,6 +26,7 @@ STRUCTURES = {
     "ms_loss_counter": layout.LossCounter,
     "ms_control": layout.Control,
     "ms_status": layout.Status,
+    "ms_cost": layout.Cost,
     "ms_ring": layout.Ring,
     "ms_session": layout.Session,
     "ms_live": layout.Live,
@@ -59,6 +60,7 @@ CONSTANTS = {
     "MS_GENERATION_WRITING": layout.GENERATION_WRITING,
     "MS_LIVE_BYTES": layout.LIVE_BYTES,
     "MS_LOSS_ROOM": layout.LOSS_ROOM,
+    "MS_TIMED_EACH": layout.TIMED_EACH,
     "MS_LOSS_COUNT": len(layout.LOSSES),
 }
 

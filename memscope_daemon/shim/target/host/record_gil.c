@@ -1,6 +1,7 @@
 /* The GIL side: OBJ and MEM. */
 #include "host/code.h"
 #include "host/control.h"
+#include "host/cost.h"
 #include "host/event.h"
 #include "host/hooks.h"
 #include "host/record.h"
@@ -22,6 +23,15 @@ static const int64_t ASLEEP = INT64_MAX / 2;
 /* What the counter shared with other interpreters is held at: each of their allocations, and of ours, comes
  * by the slow path. */
 static const int64_t PINNED = INT64_MIN / 2;
+
+static void count_cost(uint64_t passed_ns)
+{
+    if (__builtin_expect(!passed_ns, 1) || !ms_active) /* left meanwhile: the memory is unmapped */
+        return;
+    struct ms_cost *cost = &ms_shared.head->cost;
+    __atomic_store_n(&cost->gil_timed_ns, cost->gil_timed_ns + passed_ns, __ATOMIC_RELAXED);
+    __atomic_store_n(&cost->gil_timed_count, cost->gil_timed_count + 1, __ATOMIC_RELAXED);
+}
 
 static double weight_of(size_t size)
 {
@@ -114,7 +124,9 @@ void ms_gil_allocated(int domain, void *address, size_t size, const ms_taken *ol
         return;
     }
     ms_gil.inside = true;
+    struct ms_watch watch = ms_cost_begin(&ms_gil.untimed);
     allocated(domain, address, size, old);
+    count_cost(ms_cost_end(watch));
     ms_gil.inside = false;
 }
 
@@ -150,7 +162,9 @@ void ms_gil_freeing(void *address)
     if (!ms_active || ms_gil.inside || ms_in_foreign_interpreter())
         return;
     ms_gil.inside = true;
+    struct ms_watch watch = ms_cost_begin(&ms_gil.untimed);
     freeing((uint64_t)address);
+    count_cost(ms_cost_end(watch));
     ms_gil.inside = false;
 }
 
@@ -159,9 +173,11 @@ void ms_gil_take(void *address, ms_taken *old)
     old->address = 0;
     if (!ms_active || ms_gil.inside || ms_in_foreign_interpreter())
         return;
+    struct ms_watch watch = ms_cost_begin(&ms_gil.untimed);
     struct ms_live *entry = ending_block((uint64_t)address);
     if (entry)
         ms_entry_take(&SIDE, entry, old);
+    count_cost(ms_cost_end(watch));
 }
 
 void ms_gil_put_back(const ms_taken *old)

@@ -1,6 +1,7 @@
 /* The RAW side: called from any thread, with or without the GIL, and therefore under a lock of its own
  * that is only ever tried for a bounded time. */
 #include "host/control.h"
+#include "host/cost.h"
 #include "host/event.h"
 #include "host/record.h"
 #include "io/clock.h"
@@ -38,18 +39,29 @@ static void unlock(void)
     __atomic_store_n(&ms_raw.lock, 0, __ATOMIC_RELEASE);
 }
 
-/* Opens a slow path: from here to exit() the session's memory stays mapped. */
-static bool enter(void)
+/* Opens a slow path: from here to leave() the session's memory stays mapped. */
+static bool enter(struct ms_watch *watch)
 {
     if (ms_thread.inside)
         return false;
     ms_thread.inside = true;
+    *watch = ms_cost_begin(&ms_thread.untimed);
     __atomic_fetch_add(&ms_raw.inside, 1, __ATOMIC_SEQ_CST);
     return true;
 }
 
-static void leave(void)
+static void count_cost(uint64_t passed_ns)
 {
+    if (__builtin_expect(!passed_ns, 1) || !__atomic_load_n(&ms_active, __ATOMIC_SEQ_CST))
+        return;
+    struct ms_cost *cost = &ms_shared.head->cost;
+    __atomic_fetch_add(&cost->raw_timed_ns, passed_ns, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&cost->raw_timed_count, 1, __ATOMIC_RELAXED);
+}
+
+static void leave(struct ms_watch watch)
+{
+    count_cost(ms_cost_end(watch));
     __atomic_fetch_sub(&ms_raw.inside, 1, __ATOMIC_SEQ_CST);
     ms_thread.inside = false;
 }
@@ -124,8 +136,16 @@ static bool of_this_session(const ms_taken *taken)
     return taken->next_free == ms_session_epoch;
 }
 
-/* A due allocation. One that an OBJ or MEM allocation makes for itself is not one of its own: it was
- * decided like any other, and thrown away, which changes nothing for the others. */
+/* What an OBJ or MEM allocation asks for itself is no allocation of its own: it is decided like any other, and
+ * thrown away, which changes nothing for the others. */
+static void let_pass(uint32_t epoch, size_t size)
+{
+    if (ms_thread.epoch != epoch)
+        begin(epoch, size);
+    if (ms_thread.sampler.left < 0 && ms_sampler_due(&ms_thread.sampler))
+        draw(epoch);
+}
+
 static void due(void *address, size_t size, const ms_taken *old, enum ms_silence silence, uint64_t now_ns)
 {
     const void *state = state_with_gil();
@@ -140,6 +160,10 @@ static void due(void *address, size_t size, const ms_taken *old, enum ms_silence
 static void allocated(void *address, size_t size, const ms_taken *old)
 {
     uint32_t epoch = __atomic_load_n(&ms_epoch, __ATOMIC_ACQUIRE);
+    if (ms_thread.nested && !old && __atomic_load_n(&ms_active, __ATOMIC_SEQ_CST)) {
+        let_pass(epoch, size);
+        return;
+    }
     uint64_t now_ns = ms_clock_ns();
     enum ms_silence silence = ms_silence_nosys(now_ns);
     if (silence == MS_SILENT_OFF) {
@@ -162,9 +186,10 @@ static void allocated(void *address, size_t size, const ms_taken *old)
 void ms_raw_allocated(void *address, size_t size, const ms_taken *old)
 {
     int error = errno;
-    if (enter()) {
+    struct ms_watch watch;
+    if (enter(&watch)) {
         allocated(address, size, old);
-        leave();
+        leave(watch);
     }
     errno = error;
 }
@@ -190,12 +215,13 @@ void ms_raw_freeing(void *address)
 {
     int error = errno;
     ms_taken taken;
-    if (enter()) {
+    struct ms_watch watch;
+    if (enter(&watch)) {
         if (take(address, &taken)) {
             uint64_t now_ns = ms_clock_ns();
             end(&taken, ms_silence_nosys(now_ns), now_ns, false);
         }
-        leave();
+        leave(watch);
     }
     errno = error;
 }
@@ -204,9 +230,10 @@ void ms_raw_take(void *address, ms_taken *old)
 {
     int error = errno;
     bool found = false;
-    if (enter()) {
+    struct ms_watch watch;
+    if (enter(&watch)) {
         found = take(address, old);
-        leave();
+        leave(watch);
     }
     if (!found)
         old->address = 0;
@@ -233,9 +260,10 @@ static bool put_back(const ms_taken *old)
 
 void ms_raw_put_back(const ms_taken *old)
 {
-    if (!enter())
+    struct ms_watch watch;
+    if (!enter(&watch))
         return;
     if (__atomic_load_n(&ms_active, __ATOMIC_SEQ_CST) && of_this_session(old) && !put_back(old))
         ms_count_loss_nosys(MS_LOSS_FREE_CONTENDED, (double)old->weight, old->size);
-    leave();
+    leave(watch);
 }

@@ -55,6 +55,7 @@ struct ms_gil_state {
     uint64_t step_mask;        /* ms_step_mask of the sampler's setting */
     float rate_weight;         /* rate mode: the weight of every sample; 0 in bytes mode */
     uint32_t events;           /* passed since the status words were refreshed */
+    uint32_t untimed;          /* passes since one was timed */
     bool inside;               /* in the slow path */
     bool others;               /* another interpreter came by, perhaps with a GIL of its own */
     bool apart;                /* because of that, `own` counts instead of `sampler` */
@@ -88,6 +89,7 @@ struct ms_thread_state {
     struct ms_sampler sampler;
     uint32_t epoch;         /* ms_epoch when the sampler was drawn */
     uint32_t session_epoch; /* ms_session_epoch when `number` was given */
+    uint32_t untimed;       /* passes since one was timed */
     uint16_t number;        /* this thread's in the session */
     bool inside;
     bool nested; /* inside an original OBJ/MEM function: RAW calls now are its own */

@@ -218,6 +218,18 @@ struct ms_status {
 };
 _Static_assert(sizeof(struct ms_status) == 48, "layout.py");
 
+/* What the slow paths cost the target: on each side one pass in MS_TIMED_EACH is timed. The first two words are
+ * written under the GIL, the others atomically by whichever thread. */
+struct ms_cost {
+    uint64_t gil_timed_count;
+    uint64_t gil_timed_ns; /* the readings of the clock not counted in */
+    uint64_t raw_timed_count;
+    uint64_t raw_timed_ns;
+};
+_Static_assert(sizeof(struct ms_cost) == 32, "layout.py");
+
+#define MS_TIMED_EACH 61u /* a prime: where allocations and frees alternate, both are met */
+
 /* head: written by the target only. tail: written by the shipper only. Both only ever grow;
  * position = value & (capacity - 1). Each on a cache line of its own. Unit: records or bytes. */
 struct ms_ring {
@@ -262,7 +274,7 @@ struct ms_session {
     struct ms_loss_counter losses[MS_LOSS_ROOM]; /* at 704 */
     uint64_t image;    /* an address in the interpreter's data (PyCode_Type): its allocator tables lie near */
     uint64_t hooks[3]; /* our malloc of each domain, as it stands in those tables while the hooks are in */
-    uint64_t reserved3[4];
+    struct ms_cost cost;
 };
 _Static_assert(offsetof(struct ms_session, control) == 192, "layout.py");
 _Static_assert(offsetof(struct ms_session, status) == 256, "layout.py");

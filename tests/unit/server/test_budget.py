@@ -1,0 +1,174 @@
+"""The budget of a session, over real gRPC: what the daemon commands, notes down, and when it leaves.
+
+The shipper is made up, and says that the target spends its life in our slow path.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from memscope_client import Client, DaemonError, Sampling, Session
+from memscope_daemon._pb import ingest_service_pb2 as pb
+from memscope_daemon.monitor import budget as controller
+from memscope_daemon.monitor import cost
+from memscope_daemon.server import budget as keeper
+from memscope_daemon.server import tracking as tracking_module
+from tests.support.waiting import until
+from tests.unit.server.mini_shipper import MiniShipper, batch, events
+from tests.unit.server.serving import Serving
+
+EVERYTHING = Sampling.rate(1.0, depth=20)
+MS = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking_module, "LOOK_EACH_S", 0.01)
+    monkeypatch.setattr(keeper, "LOOK_NS", 20 * MS)
+    monkeypatch.setattr(controller, "SETTLE_NS", 40 * MS)
+    monkeypatch.setattr(controller, "OVER_NS", 60 * MS)
+    monkeypatch.setattr(controller, "DETACH_NS", 60 * MS)
+    monkeypatch.setattr(controller, "PATIENCE_NS", 200 * MS)
+    monkeypatch.setattr(cost, "MEMORY_NS", 20 * MS)
+
+
+class Costly:
+    """Keeps sending batches; from one to the next ``spent_ns`` are said to go into the slow path."""
+
+    def __init__(self, wire: MiniShipper, spent_ns: int = 300 * MS) -> None:
+        self.wire, self.spent_ns = wire, spent_ns
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Costly:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        number, total_ns = 1, 0
+        while not self._ending.wait(0.01):
+            total_ns += self.spent_ns
+            number += 1
+            passes = pb.PassCosts(timed_one_in=2, gil_timed_ns=total_ns // 2)
+            self.wire.send(batch(number, events(size_bytes=[31]), passes=passes))
+
+
+@pytest.fixture
+def session(client: Client) -> Session:
+    return client.attach(os.getpid(), EVERYTHING, max_overhead_percent=5.0).result()
+
+
+@pytest.fixture
+def wire(serving: Serving, session: Session) -> Iterator[MiniShipper]:
+    found = serving.made[0].wire
+    assert found is not None
+    found.send(batch(1, events(size_bytes=[31])))
+    yield found
+
+
+def now(client: Client, session: Session) -> Session:
+    (found,) = [one for one in client.sessions(include_ended=True) if one.session_id == session.session_id]
+    return found
+
+
+def test_a_session_that_costs_too_much_steps_back_and_leaves_in_the_end(
+    client: Client, session: Session, wire: MiniShipper
+) -> None:
+    assert (session.max_overhead_percent, session.step) == (5.0, "full")
+    with Costly(wire):
+        until(lambda: now(client, session).is_ended, "the session to end")
+    ended = now(client, session)
+    assert (ended.end_reason, ended.step) == ("over_budget", "detached")
+    assert ended.end_detail == "5 % is less than the hooks cost by themselves"
+    steps = client.report(session.session_id).steps
+    assert [step.step for step in steps] == ["full", "fewer_samples", "counters_only", "detached"]
+    assert [step.sampling.value for step in steps] == [1.0, 1 / 512, 1 / 512, 1 / 512]
+    assert all(step.cost_percent > 5.0 for step in steps[1:])
+    assert all(before.until_ns == after.since_ns for before, after in itertools.pairwise(steps))
+
+
+def test_each_step_is_commanded_and_counters_only_is_a_pause(
+    client: Client, session: Session, wire: MiniShipper, serving: Serving
+) -> None:
+    serving.made[0].says_goodbye = False
+    with Costly(wire):
+        while not any(one.WhichOneof("command") == "pause" for one in wire.commands):
+            wire.read()
+    kinds = [one for one in wire.commands if one.WhichOneof("command") != "flush"]
+    assert [one.WhichOneof("command") for one in kinds] == ["set_sampling", "set_sampling", "pause"]
+    assert kinds[0].set_sampling.sampling.value == 1 / 512
+    assert kinds[0].set_sampling.sampling.depth == 5
+    assert kinds[2].pause.paused
+
+
+def test_the_report_says_which_step_was_in_force_when_and_why(
+    client: Client, session: Session, wire: MiniShipper
+) -> None:
+    with Costly(wire):
+        until(lambda: now(client, session).is_ended, "the session to end")
+    found = json.loads(client.export(session.session_id, "json")[1])
+    assert found["max_overhead_percent"] == 5.0
+    assert found["cost"]["in_target_ns"] > 0
+    assert [step["step"] for step in found["steps"]][:2] == ["full", "fewer_samples"]
+    assert found["steps"][0]["why"] == "as asked for"
+    assert found["steps"][1]["why"].endswith("of the target's processor time, the budget is 5 %")
+    assert found["preface"][0].startswith("To keep to the budget nothing was sampled from ")
+    assert found["preface"][1].startswith(
+        "To keep to the budget of 5 %: full from 0.0 s, fewer samples from "
+    )
+
+
+def test_when_the_load_has_gone_the_sampling_is_again_as_asked_for(
+    client: Client, session: Session, wire: MiniShipper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Costly(wire) as costly:
+        until(lambda: now(client, session).step == "fewer_samples", "a step back")
+        costly.spent_ns = 0
+        until(lambda: now(client, session).step == "full", "a step forth")
+    again = now(client, session).sampling
+    assert again == session.sampling
+
+
+def test_a_sampling_that_somebody_sets_is_what_is_asked_for_from_then_on(
+    client: Client, session: Session, wire: MiniShipper
+) -> None:
+    with Costly(wire) as costly:
+        until(lambda: now(client, session).step == "fewer_samples", "a step back")
+        costly.spent_ns = 0
+        client.set_sampling(session.session_id, Sampling.bytes(65_537.0))
+        until(lambda: now(client, session).step == "full", "the step to be full")
+        until(lambda: len(client.report(session.session_id).steps) == 3, "the step to be noted")
+    step = client.report(session.session_id).steps[-1]
+    assert (step.step, step.sampling.value, step.why) == ("full", 65_537.0, "the sampling was set anew")
+
+
+def test_without_a_budget_the_cost_is_told_and_nothing_is_changed(client: Client, serving: Serving) -> None:
+    session = client.attach(os.getpid(), EVERYTHING).result()
+    found = serving.made[0].wire
+    assert found is not None
+    found.send(batch(1, events(size_bytes=[31])))
+    with Costly(found):
+        until(lambda: client.figures(session.session_id).cost.percent > 5.0, "the cost to be told")
+        looked = client.figures(session.session_id).cost.in_target_ns
+        until(lambda: client.figures(session.session_id).cost.in_target_ns > looked, "another look")
+    unchanged = now(client, session)
+    assert (unchanged.step, unchanged.sampling.value, unchanged.max_overhead_percent) == ("full", 1.0, 0.0)
+    assert client.report(session.session_id).steps == ()
+
+
+@pytest.mark.parametrize("percent", [-1.0, float("nan"), float("inf"), 1001.0])
+def test_a_budget_that_makes_no_sense_is_refused(client: Client, percent: float) -> None:
+    with pytest.raises(DaemonError) as refused:
+        client.attach(os.getpid(), EVERYTHING, max_overhead_percent=percent).result()
+    assert refused.value.code == "config.bad-overhead"
+    assert refused.value.exit_code == 2
