@@ -19,11 +19,13 @@ from tests.support.drills import (
     forks,
     fuzz,
     held_gil,
+    hostile,
     kills,
     many,
     own_tests,
     prefork,
     sampling,
+    versions,
 )
 from tests.support.drills.rig import Drill, Rig
 
@@ -36,7 +38,11 @@ DRILLS: dict[str, Drill] = {
     "nearly-full": bounds.nearly_full,
     "full-disk": bounds.full_disk,
     "suspended": bounds.suspended,
+    "full-table": bounds.full_table,
+    "full-export": bounds.full_export,
     "clock-jumps": clocks.clock_jumps,
+    "hostile-clients": hostile.hostile_clients,
+    "other-version": versions.other_version,
 }
 #: Not rounds but runs of their own, with options of their own (``scripts/soak NAME --help``).
 RUNS: dict[str, Callable[[list[str]], int]] = {

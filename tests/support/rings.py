@@ -38,6 +38,12 @@ class RingView:
         return int(head.events.head + head.raw.head)
 
     @property
+    def is_drained(self) -> bool:
+        """Whether a shipper has read all that was written."""
+        head = self._head
+        return bool(head.events.tail == head.events.head and head.raw.tail == head.raw.head)
+
+    @property
     def heartbeat_ns(self) -> int:
         """CLOCK_MONOTONIC, when a shipper last said that somebody reads."""
         return int(self._head.control.heartbeat_ns)

@@ -145,14 +145,21 @@ def test_an_ingest_that_refuses_is_not_asked_again(scripted, address, status):
 
 
 @pytest.mark.parametrize(
-    "hello_ack", [pb.HelloAck(protocol_version=2), pb.HelloAck(protocol_version=1, last_batch=10**18)]
+    ("hello_ack", "detail"),
+    [
+        (pb.HelloAck(protocol_version=2), "the server speaks protocol 2, this shipper 1"),
+        (pb.HelloAck(protocol_version=1, last_batch=10**18), f"claims batch {10**18}"),
+    ],
 )
-def test_an_ingest_that_cannot_be_ours_is_refused(scripted, address, hello_ack):
+def test_an_ingest_that_cannot_be_ours_is_refused(scripted, address, hello_ack, detail):
     scripted.hello_ack = hello_ack
     with shipping(address) as session:
         session.target.enter()
         session.target.allocate(11)
-        assert session.shipper.wait(30).exit_code == ShipperExit.INGEST_LOST
+        outcome = session.shipper.wait(30)
+        assert outcome.exit_code == ShipperExit.INGEST_LOST
+        assert detail in outcome.detail
+        assert session.target.control.detach
 
 
 def test_an_acknowledgement_of_batches_never_sent_loses_nothing(scripted, address):

@@ -13,7 +13,16 @@ from tests.support.drills.sampling import WAYS, sampling
 
 SEED, ROUNDS, ROUNDS_SLOW = 4211, 3, 25
 #: A round of these is long.
-ONE_ROUND = ("oom", "nearly-full", "full-disk", "suspended", "clock-jumps")
+ONE_ROUND = (
+    "oom",
+    "nearly-full",
+    "full-disk",
+    "suspended",
+    "full-table",
+    "clock-jumps",
+    "other-version",
+    "hostile-clients",
+)
 CHANGES = 60
 
 

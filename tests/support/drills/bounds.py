@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from memscope_client import DaemonError, Sampling
 from tests.support.cgroups import memory_group
-from tests.support.daemon import Serving, serving
+from tests.support.daemon import Serving, memscoped, serving
 from tests.support.drills.rig import (
     SAMPLINGS,
     Rig,
@@ -30,7 +31,9 @@ from tests.support.waiting import until
 BLOCK_BYTES = 100_003
 HEADROOM_BYTES = 24 << 20
 NEARLY_FULL = 0.99
-SMALL_DISK, LARGER_DISK = "12m", "400m"
+TINY_DISK, SMALL_DISK, LARGER_DISK = "64k", "12m", "400m"
+TABLE_FULL = "alloc_table_full"
+MORE_THAN_FITS, PIECE = 40_000, 2_000
 STORE_WAITS = "events wait to be stored"
 STORED_AGAIN = "stored again"
 RETRY_S = 60.0
@@ -90,10 +93,10 @@ def nearly_full(rig: Rig, dice: random.Random) -> str:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
-    """A disk of a few MiB there."""
+def small_disk(folder: Path, size: str = SMALL_DISK) -> Iterator[None]:
+    """A disk of that size there."""
     folder.mkdir(parents=True, exist_ok=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK},mode=0700", "memscope-drill", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "memscope-drill", str(folder)]
     subprocess.run(mount, check=True)
     try:
         yield
@@ -178,3 +181,91 @@ def _leave_stopped(rig: Rig, session_id: str) -> str:
 
 def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def full_table(rig: Rig, dice: random.Random) -> str:
+    """More blocks are sampled than the live table holds: counted by cause, told; room is used again."""
+    with Target(any_interpreter(dice), "hoard") as target:
+        session = rig.daemon.client.attach(target.pid, Sampling.bytes(512 << 10)).result()
+        with RingView(target.pid) as rings:
+            rig.daemon.client.set_sampling(session.session_id, Sampling.rate(1.0, depth=5))
+            until(lambda: target.ask("keep", 50, BLOCK_BYTES) and rings.is_in_force(1.0), "the setting")
+            kept = _keep(target, rings, MORE_THAN_FITS)
+            assert rings.losses[TABLE_FULL] > 0, rings.losses
+            target.ask("drop")
+            full = rings.losses[TABLE_FULL]
+            _keep(target, rings, PIECE)
+            assert rings.losses[TABLE_FULL] == full, "there was room again"
+            rig.daemon.client.detach(session.session_id)
+            report = rig.daemon.client.report(session.session_id)
+            counts = check_counts(report, rings)
+        lost = sum(loss.record_count for loss in report.quality.losses if loss.cause.startswith("alloc_"))
+        (site,) = (one for one in report.sites if one.function == "keep_one")
+        made = site.allocated_count
+        assert made.value < kept + PIECE <= made.high, (made, kept)
+        assert not made.exact
+        assert report.quality.grade != "exact"
+        assert lost >= full
+        target.works()
+        target.end()
+    return f"{kept} blocks of 101 bytes kept, {full} beyond the table: {counts}"
+
+
+def _keep(target: Target, rings: RingView, count: int) -> int:
+    """In pieces that the rings take."""
+    for _ in range(0, count, PIECE):
+        target.ask("keep", PIECE, 101)
+        until(lambda: rings.is_drained, "the rings to be drained")
+    return count
+
+
+def full_export(rig: Rig, dice: random.Random) -> str:
+    """The disk for the report is full: said, no half of a file, the session can still be asked."""
+    if os.geteuid() != 0:
+        return "not run: only root can make a disk"
+    with (
+        tempfile.TemporaryDirectory(prefix="memscope-out-", ignore_cleanup_errors=True) as name,
+        small_disk(Path(name), TINY_DISK),
+        any_target(dice) as target,
+    ):
+        session = rig.daemon.client.attach(target.pid, dice.choice(SAMPLINGS)).result()
+        with RingView(target.pid) as rings:
+            some_time(dice)
+            free = _fill_up(Path(name), dice)
+            done = _detach_into(rig, target.pid, Path(name) / "r")
+            check_files(Path(name) / "r", done)
+            assert free or done.returncode == 1, done.stderr
+            found = ended(rig, session)
+            assert found.end_reason == "detached", found
+            counts = check_counts(rig.daemon.client.report(session.session_id), rings)
+        target.works()
+        target.end()
+    return f"{free} bytes free, exit code {done.returncode}: {counts}"
+
+
+def _fill_up(folder: Path, dice: random.Random) -> int:
+    """Leaves some pages at most, often none; how many bytes."""
+    with contextlib.suppress(OSError), (folder / "filler").open("wb", buffering=0) as file:
+        while file.write(b"x" * 4096):
+            pass
+    pages = dice.choice((0, 0, 1, 2))
+    os.truncate(folder / "filler", max((folder / "filler").stat().st_size - 4096 * pages, 0))
+    return 4096 * pages
+
+
+def _detach_into(rig: Rig, pid: int, folder: Path) -> subprocess.CompletedProcess[str]:
+    (rig.folder / "run").mkdir(exist_ok=True)
+    words = ("detach", str(pid), "--daemon", rig.daemon.address, "--out", str(folder))
+    return memscoped(rig.folder, *words)
+
+
+def check_files(folder: Path, done: subprocess.CompletedProcess[str]) -> None:
+    """What is there is whole; the exit code says whether that is all, some of it, or nothing."""
+    found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    assert not [name for name in found if name.endswith(".part")], found
+    if "report.json" in found:
+        json.loads((folder / "report.json").read_bytes())
+    assert done.returncode == {0: 1, 1: 5, 2: 0}[len(found)], (found, done.returncode, done.stderr)
+    if done.returncode:
+        assert "could not be written" in done.stderr, done.stderr
+        assert "choose another folder" in done.stderr, done.stderr

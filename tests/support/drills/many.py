@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import os
 import random
 import secrets
 import tempfile
@@ -66,11 +67,24 @@ class Curve:
     times_s: list[float] = dataclasses.field(default_factory=list)
     daemon: list[int] = dataclasses.field(default_factory=list)
     shippers: list[int] = dataclasses.field(default_factory=list)
+    worked_s: list[float] = dataclasses.field(default_factory=list)
+
+    @property
+    def share(self) -> float:
+        """Of a processor that the daemon took."""
+        return (self.worked_s[-1] - self.worked_s[0]) / (self.times_s[-1] - self.times_s[0])
 
     def look(self, pid: int) -> None:
+        self.worked_s.append(worked_s(pid))
         self.times_s.append(time.monotonic())
         self.daemon.append(resident_bytes(pid) or 0)
         self.shippers.append(sum(resident_bytes(child) or 0 for child in children(pid)))
+
+
+def worked_s(pid: int) -> float:
+    """Processor time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def slope(times_s: Sequence[float], sizes: Sequence[int]) -> tuple[float, float]:
@@ -100,10 +114,18 @@ def watch_many(
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             curve.look(daemon.process.pid)
+            check_all_there(daemon, watched)
             threading.Event().wait(seconds / LOOKS)
         curve.look(daemon.process.pid)
         judged = [check_one(daemon, one) for one in watched]
     return curve, judged
+
+
+def check_all_there(daemon: Serving, watched: list[Watched]) -> None:
+    """No session has ended before it was told to."""
+    ended = [one for one in daemon.client.sessions(include_ended=True) if one.is_ended]
+    assert not ended, (ended, daemon.log.read_text()[-4000:])
+    assert all(one.target.process.poll() is None for one in watched)
 
 
 def check_one(daemon: Serving, one: Watched) -> Judged:
@@ -159,7 +181,7 @@ def main(arguments: list[str]) -> int:
             f" {a_minute / 1024:+.1f} ± {2 * uncertain / 1024:.1f} KiB a minute after the first third",
             flush=True,
         )
-    print(f"daemon, all sessions ended: {idle / MIB:.1f} MiB")
+    print(f"daemon, all sessions ended: {idle / MIB:.1f} MiB; {curve.share:.0%} of a processor", flush=True)
     return int(tell(judged) or steep)
 
 
