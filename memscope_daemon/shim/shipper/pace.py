@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 FLUSH_AGE_NS = 50_000_000
+#: A batch costs the daemon a millisecond, however short, and a daemon has many sessions: few events wait.
+FEW_EVENTS, FEW_FLUSH_AGE_NS = 256, 250_000_000
 BEAT_NS = 80_000_000
 IDLE_SLEEP_NS = 50_000_000
 _BUSY_SLEEP_NS = 20_000_000

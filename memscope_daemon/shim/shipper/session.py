@@ -28,7 +28,14 @@ from memscope_daemon.shim.shipper.drain import BATCH_EVENTS_MAX, Drain
 from memscope_daemon.shim.shipper.hook_watch import HookWatch
 from memscope_daemon.shim.shipper.link import PROTOCOL_VERSION, IngestLink, LinkState
 from memscope_daemon.shim.shipper.outbox import Outbox
-from memscope_daemon.shim.shipper.pace import BEAT_NS, FLUSH_AGE_NS, IDLE_SLEEP_NS, Pace
+from memscope_daemon.shim.shipper.pace import (
+    BEAT_NS,
+    FEW_EVENTS,
+    FEW_FLUSH_AGE_NS,
+    FLUSH_AGE_NS,
+    IDLE_SLEEP_NS,
+    Pace,
+)
 from memscope_daemon.shim.shipper.shared import Sampling, SharedMemory
 from memscope_daemon.shim.shipper.target_watch import TargetWatch
 
@@ -201,7 +208,8 @@ class Session:
 
     def _flush_if_due(self, now_ns: int, *, ending: bool) -> None:
         drain = self._drain
-        old = now_ns - self._flushed_ns >= FLUSH_AGE_NS
+        few = drain.waiting_count < FEW_EVENTS
+        old = now_ns - self._flushed_ns >= (FEW_FLUSH_AGE_NS if few else FLUSH_AGE_NS)
         if drain.pending and (old or ending or drain.waiting_count >= BATCH_EVENTS_MAX):
             drain.flush(now_ns)
             self._flushed_ns = now_ns
