@@ -100,15 +100,21 @@ class Client:
             )
         return found
 
-    def attach(self, pid: int, sampling: Sampling, *, max_overhead_percent: float = 0.0) -> Attachment:
+    def attach(
+        self, pid: int, sampling: Sampling, *, max_overhead_percent: float = 0.0, history: str = ""
+    ) -> Attachment:
         """Begins to attach to process ``pid`` of the daemon's host.
 
         ``max_overhead_percent``: of the target's processor time. Above it memscope steps back: shallower
         stacks, fewer samples, none, detached; the report says when and why. 0: the sampling stays as it is.
+        ``history``: events that are kept one by one: a preset, or ``COUNT,AGE,BYTES`` as in ``50k,30m,256M``;
+        empty: as the daemon was told.
         """
         from memscope_client.convert import to_message
 
-        request = self._control_pb.AttachRequest(pid=pid, max_overhead_percent=max_overhead_percent)
+        request = self._control_pb.AttachRequest(
+            pid=pid, max_overhead_percent=max_overhead_percent, history=history
+        )
         to_message(request.sampling, sampling)
         return Attachment(self._control.Attach(request), self._error)
 

@@ -109,6 +109,19 @@ class StepChange:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class History:
+    """Which events are kept one by one; those that are forgotten are in every figure. 0: no such bound."""
+
+    preset: str = ""
+    max_count: int = 0
+    max_age_s: float = 0.0
+    max_bytes: int = 0
+    kept_count: int = 0
+    forgotten_count: int = 0
+    forgotten_until_ns: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Snapshot:
     """The figures of this moment, with the top live sites that were asked for."""
 
@@ -128,3 +141,4 @@ class Report:
     quality: Quality
     cost: Cost = Cost()
     steps: tuple[StepChange, ...] = ()
+    history: History = History()

@@ -15,11 +15,12 @@ from typing import Generic, Protocol, TypeVar
 
 from memscope_daemon.attach.injection import TracerProcess, tracer_fork_server
 from memscope_daemon.attach.session import TargetSession
-from memscope_daemon.config import KEEP_BYTES
+from memscope_daemon.config import KEEP_BYTES, default_history
 from memscope_daemon.errors import MemscopeError, SystemFailure
+from memscope_daemon.model.history import History
+from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.host import Host
-from memscope_daemon.server.sessions import SessionBook
 from memscope_daemon.server.tracking import Tracker
 from memscope_daemon.shim.launch import ShipperProcess, shipper_fork_server
 
@@ -115,18 +116,26 @@ class _Running:
 
 class Daemon:
     """One daemon. ``address``: ``unix:/path``. Captures go to ``data_dir``/captures; of sessions that are
-    over ``keep_bytes`` are kept.
+    over ``keep_bytes`` are kept. ``history``: of the events of a session so much is kept (None: the
+    default).
 
     ``spare_shippers``: how many shippers (and tracers) are kept started, so that an attach does not wait for
     their imports.
     """
 
     def __init__(
-        self, address: str, data_dir: Path, *, spare_shippers: int = 0, keep_bytes: int = KEEP_BYTES
+        self,
+        address: str,
+        data_dir: Path,
+        *,
+        spare_shippers: int = 0,
+        keep_bytes: int = KEEP_BYTES,
+        history: History | None = None,
     ) -> None:
         self.address = address
         self._folder = data_dir / CAPTURES
         self._spare_count, self._keep_bytes = spare_shippers, keep_bytes
+        self._history = history or default_history()
         self._running: _Running | None = None
 
     def start(self) -> str:
@@ -135,7 +144,7 @@ class Daemon:
         :raises MemscopeError: the address or the folder cannot be used.
         """
         self._make_folder()
-        book = SessionBook(self._folder, self._keep_bytes)
+        book = SessionBook(self._folder, self._keep_bytes, self._history)
         helpers = _Helpers(self._spare_count)
         tracker = Tracker(book, lambda attempt: self._make_session(attempt, helpers))
         try:

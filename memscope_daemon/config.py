@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from memscope_daemon.errors import ConfigurationError
+from memscope_daemon.model.history import DEFAULT_HISTORY, HISTORIES, History
 from memscope_daemon.model.sampling import (
     DEFAULT_PRESET,
     DEPTH_MAX,
@@ -120,6 +121,42 @@ def check_sampling(config: SamplingConfig) -> SamplingConfig:
             "config.bad-seed", f"a seed of {config.seed}", "choose a seed from 0 to 2^64 - 1, or none"
         )
     return config
+
+
+def parse_history(text: str) -> History:
+    """Bounds of the events that are kept: the name of a preset, or ``COUNT,AGE,BYTES`` as in
+    ``50k,30m,256M``; a part that is left empty is no bound."""
+    name = text.strip()
+    if name in HISTORIES:
+        return HISTORIES[name]
+    parts = [part.strip() for part in name.split(",")]
+    try:
+        count, age, size = parts
+        found = History(
+            int(_scaled(count, {"": 1, "k": 1_000, "m": 1_000_000})),
+            _scaled(age, {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}),
+            parse_size(size) if size else 0,
+        )
+    except ValueError:
+        raise ConfigurationError(
+            "config.bad-history",
+            f"{text!r} is no bound of history",
+            f"choose one of {', '.join(sorted(HISTORIES))}, or write COUNT,AGE,BYTES: 50k,30m,256M",
+        ) from None
+    return found
+
+
+def default_history() -> History:
+    """The bounds where none are asked for: ``MEMSCOPE_HISTORY``, else those of ``development``."""
+    return parse_history(os.environ.get("MEMSCOPE_HISTORY") or DEFAULT_HISTORY)
+
+
+def _scaled(text: str, units: dict[str, int]) -> float:
+    """A number with a unit, 0 for none; a ValueError where it is neither."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]?)", text.lower())
+    if text and (match is None or match[2] not in units):
+        raise ValueError(text)
+    return float(match[1]) * units[match[2]] if match else 0.0
 
 
 def check_overhead(percent: float) -> float:

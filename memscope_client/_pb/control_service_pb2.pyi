@@ -36,14 +36,16 @@ class GetVersionResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., protocol_version: _Optional[int] = ..., pid: _Optional[int] = ...) -> None: ...
 
 class AttachRequest(_message.Message):
-    __slots__ = ("pid", "sampling", "max_overhead_percent")
+    __slots__ = ("pid", "sampling", "max_overhead_percent", "history")
     PID_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     MAX_OVERHEAD_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
     pid: int
     sampling: _session_pb2.SamplingConfig
     max_overhead_percent: float
-    def __init__(self, pid: _Optional[int] = ..., sampling: _Optional[_Union[_session_pb2.SamplingConfig, _Mapping]] = ..., max_overhead_percent: _Optional[float] = ...) -> None: ...
+    history: str
+    def __init__(self, pid: _Optional[int] = ..., sampling: _Optional[_Union[_session_pb2.SamplingConfig, _Mapping]] = ..., max_overhead_percent: _Optional[float] = ..., history: _Optional[str] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
     __slots__ = ("progress", "session")

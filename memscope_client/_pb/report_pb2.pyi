@@ -142,8 +142,26 @@ class Cost(_message.Message):
     percent: float
     def __init__(self, in_target_ns: _Optional[int] = ..., target_cpu_ns: _Optional[int] = ..., percent: _Optional[float] = ...) -> None: ...
 
+class History(_message.Message):
+    __slots__ = ("preset", "max_count", "max_age_s", "max_bytes", "kept_count", "forgotten_count", "forgotten_until_ns")
+    PRESET_FIELD_NUMBER: _ClassVar[int]
+    MAX_COUNT_FIELD_NUMBER: _ClassVar[int]
+    MAX_AGE_S_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    KEPT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FORGOTTEN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FORGOTTEN_UNTIL_NS_FIELD_NUMBER: _ClassVar[int]
+    preset: str
+    max_count: int
+    max_age_s: float
+    max_bytes: int
+    kept_count: int
+    forgotten_count: int
+    forgotten_until_ns: int
+    def __init__(self, preset: _Optional[str] = ..., max_count: _Optional[int] = ..., max_age_s: _Optional[float] = ..., max_bytes: _Optional[int] = ..., kept_count: _Optional[int] = ..., forgotten_count: _Optional[int] = ..., forgotten_until_ns: _Optional[int] = ...) -> None: ...
+
 class Report(_message.Message):
-    __slots__ = ("session", "figures", "sites", "threads", "domains", "quality", "cost", "steps")
+    __slots__ = ("session", "figures", "sites", "threads", "domains", "quality", "cost", "steps", "history")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     FIGURES_FIELD_NUMBER: _ClassVar[int]
     SITES_FIELD_NUMBER: _ClassVar[int]
@@ -152,6 +170,7 @@ class Report(_message.Message):
     QUALITY_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
     session: _session_pb2.Session
     figures: Figures
     sites: _containers.RepeatedCompositeFieldContainer[Site]
@@ -160,4 +179,5 @@ class Report(_message.Message):
     quality: Quality
     cost: Cost
     steps: _containers.RepeatedCompositeFieldContainer[StepChange]
-    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., figures: _Optional[_Union[Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[Site, _Mapping]]] = ..., threads: _Optional[_Iterable[_Union[ThreadFigures, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[DomainFigures, _Mapping]]] = ..., quality: _Optional[_Union[Quality, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepChange, _Mapping]]] = ...) -> None: ...
+    history: History
+    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., figures: _Optional[_Union[Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[Site, _Mapping]]] = ..., threads: _Optional[_Iterable[_Union[ThreadFigures, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[DomainFigures, _Mapping]]] = ..., quality: _Optional[_Union[Quality, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepChange, _Mapping]]] = ..., history: _Optional[_Union[History, _Mapping]] = ...) -> None: ...

@@ -79,6 +79,15 @@ def add_overhead(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_history(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--history",
+        metavar="PRESET|COUNT,AGE,BYTES",
+        help="how many events are kept one by one, e.g. production or 50k,30m,256M; older ones are forgotten,"
+        f" their sums stay in every figure (default: {default})",
+    )
+
+
 def overhead_of(args: argparse.Namespace) -> float:
     """The budget in percent, 0 = none."""
     return config.default_overhead() if args.max_overhead is None else float(args.max_overhead)

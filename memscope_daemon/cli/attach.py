@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from memscope_client.errors import DaemonError
 from memscope_daemon import config
 from memscope_daemon.cli.arguments import (
+    add_history,
     add_output,
     add_overhead,
     add_pid,
@@ -50,6 +51,7 @@ def register(commands: Any) -> None:
     add_pid(parser)
     add_sampling(parser)
     add_overhead(parser)
+    add_history(parser, "as the daemon was told")
     parser.add_argument("--duration", metavar="S", type=seconds, help="detach and report after S seconds")
     parser.add_argument("--no-live", action="store_true", help="no table until the end")
     parser.add_argument("--background", action="store_true", help="return once tracking is active")
@@ -60,6 +62,8 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     sampling = sampling_of(args)
+    if args.history:
+        config.parse_history(args.history)
     if args.background and args.duration is not None:
         raise ConfigurationError(
             "config.background-duration", "--background has no --duration", "leave one of the two out"
@@ -96,7 +100,7 @@ def _foreground(args: argparse.Namespace, sampling: SamplingConfig, running: Cli
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with SignalsAsEvents(events), running or carried() as client:
         foreground = Foreground(client, events)
-        session = foreground.attach(args.pid, wire_sampling(sampling), overhead_of(args))
+        session = foreground.attach(args.pid, wire_sampling(sampling), overhead_of(args), args.history or "")
         if isinstance(session, Ending):
             return session.exit_code
         say(f"tracking {session.target.program or args.pid}, session {session.session_id}")
@@ -111,7 +115,12 @@ def _background(args: argparse.Namespace, sampling: SamplingConfig, running: Cli
     from memscope_daemon.cli.endpoint import start_background
 
     with running or start_background(args.out) as client:
-        attachment = client.attach(args.pid, wire_sampling(sampling), max_overhead_percent=overhead_of(args))
+        attachment = client.attach(
+            args.pid,
+            wire_sampling(sampling),
+            max_overhead_percent=overhead_of(args),
+            history=args.history or "",
+        )
         for text in attachment:
             say(text)
         session = attachment.result()

@@ -55,9 +55,13 @@ class Foreground:
         self._client = client
         self._events = events
 
-    def attach(self, pid: int, sampling: Sampling, max_overhead_percent: float) -> Session | Ending:
+    def attach(
+        self, pid: int, sampling: Sampling, max_overhead_percent: float, history: str = ""
+    ) -> Session | Ending:
         """Waits until tracking is active; a signal meanwhile gives up. A refusal is a DaemonError."""
-        attachment = self._client.attach(pid, sampling, max_overhead_percent=max_overhead_percent)
+        attachment = self._client.attach(
+            pid, sampling, max_overhead_percent=max_overhead_percent, history=history
+        )
         self._call(lambda: self._attach(attachment))
         said = ""
         signalled: Signalled | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memscope_daemon.cli.arguments import add_history
 from memscope_daemon.cli.messages import complain, say
 from memscope_daemon.errors import ExitCode
 
@@ -41,6 +42,7 @@ def register(commands: Any) -> None:
         metavar="SIZE",
         help="of captures of sessions that are over, so much is kept (10G; also MEMSCOPE_KEEP)",
     )
+    add_history(parser, "MEMSCOPE_HISTORY, else development")
     parser.add_argument(
         "--export",
         metavar="DIR",
@@ -68,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
             config.state_dir(),
             spare_shippers=0 if args.until_idle else 1,
             keep_bytes=config.keep_bytes() if args.keep is None else config.parse_size(args.keep),
+            history=config.parse_history(args.history) if args.history else None,
         )
         daemon.start()
         say(f"serving at {address}")

@@ -57,7 +57,7 @@ def print_report(report: Report, preface: Sequence[str]) -> None:
 
 def _head(report: Report, preface: Sequence[str]) -> tuple[str, ...]:
     lines = (*preface, text.session_line(report.session), text.totals_line(report))
-    costs = (text.cost_line(report.cost, report.session), *text.step_lines(report))
+    costs = (text.cost_line(report.cost, report.session), *text.step_lines(report), text.history_line(report))
     quality, stops = text.quality_line(report.quality), text.stops_line(report.session)
     return tuple(filter(None, (*lines, quality, *costs, stops)))
 

@@ -118,6 +118,17 @@ def cost_line(cost: Cost, session: Session) -> str:
     return line
 
 
+def history_line(report: Report) -> str:
+    """How much was forgotten; empty: nothing."""
+    history = report.history
+    if not history.forgotten_count:
+        return ""
+    return (
+        f"history: {history.kept_count:,} events kept one by one; {history.forgotten_count:,} up to"
+        f" {history.forgotten_until_ns / 1e9:.1f} s are in every figure by their sums"
+    )
+
+
 def step_lines(report: Report) -> tuple[str, ...]:
     """One for each step, where there was more than one."""
     if len(report.steps) < 2:

@@ -15,6 +15,10 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
+#: Of allocations of the domain that is called without the GIL.
+RAW_ID_BIT = np.uint64(1 << 63)
+
+
 class EventKind(enum.IntEnum):
     ALLOCATE = 1
     FREE = 2

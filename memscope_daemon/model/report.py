@@ -7,6 +7,7 @@ import dataclasses
 from memscope_daemon.model.columns import Domain
 from memscope_daemon.model.cost import Cost, StepChange
 from memscope_daemon.model.dictionary import LossRow, SettingRow
+from memscope_daemon.model.history import HistoryFigures
 from memscope_daemon.model.session import SessionInfo
 
 
@@ -117,6 +118,7 @@ class Report:
     settings: tuple[SettingRow, ...] = ()
     cost: Cost | None = None
     steps: tuple[StepChange, ...] = ()
+    history: HistoryFigures = HistoryFigures()  # noqa: RUF009 (frozen)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

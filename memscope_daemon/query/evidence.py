@@ -13,6 +13,7 @@ from memscope_daemon.metadata.tables import Tables
 from memscope_daemon.model import sums
 from memscope_daemon.model.cost import Cost, StepChange
 from memscope_daemon.model.dictionary import LossRow, SettingRow
+from memscope_daemon.model.history import HistoryFigures
 from memscope_daemon.model.report import Resident
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import SessionInfo
@@ -51,6 +52,7 @@ class Evidence:
     written_count: int = 0
     cost: Cost | None = None
     steps: tuple[StepChange, ...] = ()
+    history: HistoryFigures = HistoryFigures()  # noqa: RUF009 (frozen)
 
 
 def dense(found: KeyedSums, count: int) -> Sums:

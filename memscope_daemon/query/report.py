@@ -30,6 +30,7 @@ def report(evidence: Evidence, site_limit: int = 0) -> Report:
         tuple(sorted(evidence.tables.settings.values(), key=lambda setting: setting.since_ns)),
         evidence.cost,
         evidence.steps,
+        evidence.history,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from memscope_daemon.model.cost import Cost, StepChange
 from memscope_daemon.model.dictionary import SettingRow
+from memscope_daemon.model.history import HistoryFigures
 from memscope_daemon.model.report import (
     DomainFigures,
     Estimate,
@@ -50,6 +51,7 @@ def document(report: Report) -> Json:
         "cost": _cost(report.cost),
         "max_overhead_percent": report.session.max_overhead_percent or None,
         "steps": _steps(report.steps, report.figures.time_ns),
+        "history": _history(report.history),
         "resident_memory": {
             "now_bytes": report.resident.now_bytes,
             "at_attach_bytes": report.resident.at_attach_bytes,
@@ -118,6 +120,19 @@ def _setting(setting: SettingRow) -> Json:
         "value": setting.value,
         "stacks": setting.stacks,
         "depth": setting.depth,
+    }
+
+
+def _history(history: HistoryFigures) -> Json:
+    bounds = history.bounds
+    return {
+        "preset": bounds.preset or None,
+        "max_count": bounds.max_count or None,
+        "max_age_s": bounds.max_age_s or None,
+        "max_bytes": bounds.max_bytes or None,
+        "kept_count": history.kept_count,
+        "forgotten_count": history.forgotten_count,
+        "forgotten_until_ns": history.until_ns,
     }
 
 

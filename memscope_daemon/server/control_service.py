@@ -13,12 +13,14 @@ import grpc
 from memscope_daemon import __version__
 from memscope_daemon._pb import control_service_pb2 as pb
 from memscope_daemon._pb import control_service_pb2_grpc as services
+from memscope_daemon.config import parse_history
 from memscope_daemon.errors import InternalError, MemscopeError
+from memscope_daemon.model.history import History
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import SessionInfo, SessionState
 from memscope_daemon.server import messages
+from memscope_daemon.server.book import SessionBook, not_found
 from memscope_daemon.server.ingest_service import PROTOCOL_VERSION
-from memscope_daemon.server.sessions import SessionBook, not_found
 from memscope_daemon.server.status import abort, answering
 
 
@@ -44,9 +46,10 @@ class Attempt:
         sampling: SamplingConfig,
         progress: Callable[[str], None],
         max_overhead_percent: float = 0.0,
+        history: History | None = None,
     ) -> None:
         self.pid, self.sampling, self.progress = pid, sampling, progress
-        self.max_overhead_percent = max_overhead_percent
+        self.max_overhead_percent, self.history = max_overhead_percent, history
         self._lock = threading.Lock()
         self._given_up = False
         self._cancel: Callable[[], None] | None = None
@@ -85,8 +88,9 @@ class ControlService(services.ControlServicer):  # type: ignore[misc,unused-igno
     ) -> Iterator[pb.AttachResponse]:
         with answering(context):
             sampling = messages.sampling_from(request.sampling)
+            history = parse_history(request.history) if request.history else None
         said: queue.SimpleQueue[str | SessionInfo | MemscopeError] = queue.SimpleQueue()
-        attempt = Attempt(request.pid, sampling, said.put, request.max_overhead_percent)
+        attempt = Attempt(request.pid, sampling, said.put, request.max_overhead_percent, history)
         context.add_callback(attempt.give_up)
         threading.Thread(target=self._attach, args=(attempt, said), name="attach", daemon=True).start()
         while isinstance(item := said.get(), str):

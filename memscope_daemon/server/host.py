@@ -19,10 +19,11 @@ from memscope_daemon._pb import (
     query_service_pb2_grpc,
 )
 from memscope_daemon.errors import ConfigurationError, SystemFailure
+from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.control_service import ControlService, Operations
 from memscope_daemon.server.ingest_service import STREAMS_MAX, IngestService
 from memscope_daemon.server.query_service import QueryService
-from memscope_daemon.server.sessions import Entry, SessionBook
+from memscope_daemon.server.sessions import Entry
 
 #: At once; one more is refused (RESOURCE_EXHAUSTED), not kept waiting in our memory. Streams of sessions may
 #: take STREAMS_MAX of them, so that there is always room for a question.

@@ -18,7 +18,8 @@ from memscope_daemon.errors import MemoryOperationError, MemscopeError, SystemFa
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import EndReason, SessionInfo, SessionState
 from memscope_daemon.server import messages
-from memscope_daemon.server.sessions import Entry, Outgoing, SessionBook
+from memscope_daemon.server.book import SessionBook
+from memscope_daemon.server.sessions import Entry, Outgoing
 from memscope_daemon.server.status import abort, answering
 
 PROTOCOL_VERSION = 1

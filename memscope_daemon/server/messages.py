@@ -9,6 +9,7 @@ from memscope_daemon._pb import events_pb2, report_pb2, session_pb2
 from memscope_daemon.errors import ConfigurationError
 from memscope_daemon.model.cost import Cost, StepChange
 from memscope_daemon.model.dictionary import LossRow
+from memscope_daemon.model.history import HistoryFigures
 from memscope_daemon.model.report import (
     DomainFigures,
     Estimate,
@@ -89,6 +90,7 @@ def report_to(report: Report) -> report_pb2.Report:
         quality=quality_to(report.quality),
         cost=cost_to(report.cost),
         steps=_steps(report.steps, report.figures.time_ns),
+        history=_history(report.history),
     )
 
 
@@ -140,6 +142,19 @@ def cost_to(cost: Cost | None) -> report_pb2.Cost:
         return report_pb2.Cost()
     return report_pb2.Cost(
         in_target_ns=cost.in_target_ns, target_cpu_ns=cost.target_cpu_ns, percent=cost.percent
+    )
+
+
+def _history(history: HistoryFigures) -> report_pb2.History:
+    bounds = history.bounds
+    return report_pb2.History(
+        preset=bounds.preset,
+        max_count=bounds.max_count,
+        max_age_s=bounds.max_age_s,
+        max_bytes=bounds.max_bytes,
+        kept_count=history.kept_count,
+        forgotten_count=history.forgotten_count,
+        forgotten_until_ns=history.until_ns,
     )
 
 

@@ -14,7 +14,7 @@ from memscope_daemon.query import figures, quality, report
 from memscope_daemon.query.evidence import Evidence
 from memscope_daemon.render import collapsed, report_json
 from memscope_daemon.server import messages
-from memscope_daemon.server.sessions import SessionBook
+from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.status import answering
 
 CHUNK_BYTES = 1 << 20

@@ -23,18 +23,20 @@ from memscope_daemon.ingest import dictionary as wire_dictionary
 from memscope_daemon.ingest import losses as wire_losses
 from memscope_daemon.ingest.numbering import BatchNumbers, Verdict
 from memscope_daemon.metadata.tables import Tables
-from memscope_daemon.model.columns import Columns, Flags
+from memscope_daemon.model.columns import RAW_ID_BIT, Columns, Flags
 from memscope_daemon.model.cost import CostCounters, StepChange
 from memscope_daemon.model.dictionary import DictionaryRows, LossRow
+from memscope_daemon.model.history import HISTORIES, History
 from memscope_daemon.model.report import Resident
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import SessionInfo
 from memscope_daemon.query.evidence import Evidence, balance
+from memscope_daemon.server.history import Past
 from memscope_daemon.shim.job import Resume
 from memscope_daemon.store import questions
 from memscope_daemon.store.capture import Capture
 from memscope_daemon.store.questions import Key, Subset
-from memscope_daemon.timeline.live import Balance, LiveState
+from memscope_daemon.timeline.live import Balance
 
 COMMIT_AGE_NS = 250_000_000
 COMMIT_EACH_NS = 1_000_000_000  # a commit costs some ms, and a daemon has many sessions
@@ -47,7 +49,6 @@ OF_SHIPPERS = frozenset({"bad_record", "bad_reference", "bad_metadata", "bad_rin
 THROWN_AWAY = frozenset({GAP_CAUSE, "bad_record"})
 #: Causes by which the reading end is too slow.
 RING_FULL = frozenset({"alloc_ring_full", "free_ring_full"})
-RAW_ID_BIT = np.uint64(1 << 63)  # of allocations in the RAW ring
 
 
 @dataclasses.dataclass(slots=True)
@@ -63,7 +64,9 @@ class _Pile:
 class Recording:
     """Belongs to one thread. ``stored_batch``: the last batch that is stored, with all before it."""
 
-    def __init__(self, path: Path, first_mode: SamplingMode) -> None:
+    def __init__(
+        self, path: Path, first_mode: SamplingMode, history: History = HISTORIES["unbounded"]
+    ) -> None:
         """Opens the file; what is in it already is read back.
 
         :raises SystemFailure: it cannot be opened or read.
@@ -71,7 +74,8 @@ class Recording:
         self._first_mode = first_mode
         self._capture = Capture.open(path)
         self._tables = Tables(first_mode)
-        self._live = LiveState()
+        self._past = Past(self._capture, history, self._by_bytes)
+        self._live = self._past.state()
         self._losses: dict[str, LossRow] = {}
         self._stored_losses: dict[str, LossRow] = {}
         self._pile = _Pile()
@@ -211,8 +215,18 @@ class Recording:
         self._pile = _Pile()
         self._stored_losses.update((loss.cause, loss) for loss in losses)
         self._committed_ns = clock.monotonic_ns()
+        self._trim()
         self.stored_batch = self._numbers.last
         return True
+
+    def bound(self, history: History) -> None:
+        """How much is kept from now on."""
+        self._past.bounds = history
+
+    def _trim(self) -> None:
+        """What cannot be forgotten now, because the store refuses, is forgotten with the next commit."""
+        with contextlib.suppress(SystemFailure):
+            self._past.trim(self._live.event_count - self._past.event_count, self._time_ns)
 
     def note(self, meta: dict[str, str]) -> None:
         """Stores texts by name: what the session is, how it ended."""
@@ -238,7 +252,8 @@ class Recording:
         self.commit()
         by = [self._balance(key) for key in (Key.STACK, Key.THREAD, Key.DOMAIN)]
         found = self._evidence(session, resident, names, *by)
-        return dataclasses.replace(found, event_count=questions.event_count(self._capture))
+        stored_count = questions.event_count(self._capture) + self._past.event_count
+        return dataclasses.replace(found, event_count=stored_count)
 
     def close(self) -> None:
         """Commits what waits, if the store takes it, and closes the file."""
@@ -252,7 +267,7 @@ class Recording:
             questions.sums_by(self._capture, key, subset, self._first_mode)
             for subset in (Subset.ALLOCATED, Subset.FREED, Subset.LIVE)
         )
-        return balance(*parts)
+        return self._past.with_past(key, balance(*parts))
 
     def _evidence(
         self,
@@ -280,6 +295,7 @@ class Recording:
             names,
             self._cut_off_ns,
             self._written_count,
+            history=self._past.figures(live.event_count),
         )
 
     def _put(self, columns: Columns, rows: DictionaryRows) -> None:
@@ -306,6 +322,7 @@ class Recording:
     def _replay(self, meta: dict[str, str]) -> None:
         self._tables.add(questions.dictionary(self._capture))
         self._losses = {loss.cause: loss for loss in questions.losses(self._capture)}
+        self._shipped_count, self._raw_count = self._past.event_count, self._past.raw_count
         for columns in questions.replay(self._capture):
             self._live.add(columns, self._by_bytes(columns))
             self._count(columns)

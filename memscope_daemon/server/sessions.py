@@ -1,23 +1,23 @@
-"""The sessions of a daemon, and what each of its threads may do with them.
+"""A session of a daemon, and what each of its threads may do with it.
 
-The book and its entries may be used from any thread; what an entry records belongs to the entry's actor.
+An entry may be used from any thread; what it records belongs to its actor.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
-from memscope_daemon.errors import AnalysisError, MemscopeError, SystemFailure, TrackingError
+from memscope_daemon.errors import MemscopeError, SystemFailure, TrackingError
 from memscope_daemon.model.cost import Cost, CostCounters, StepChange
+from memscope_daemon.model.history import History
 from memscope_daemon.model.report import Resident
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import EndReason, SessionInfo, SessionState
@@ -26,16 +26,9 @@ from memscope_daemon.server import messages
 from memscope_daemon.server.actor import Actor
 from memscope_daemon.server.recording import Recording
 from memscope_daemon.shim.job import Resume
-from memscope_daemon.store import retention
 
 LOG = logging.getLogger("memscope.sessions")
 IDLE_S = 0.1
-#: Ended sessions whose figures stay in memory; of older ones only the file stays, until they are asked for.
-ENDED_OPEN_MAX = 2
-#: Ended sessions that can be asked for; of older ones only the file stays.
-ENDED_KEPT_MAX = 256
-#: Sessions that have not ended. When there are so many, those end whose shipper has been away for long.
-ACTIVE_MAX = 256
 #: A shipper that is away for longer may find its session's file closed; it is opened again for it.
 REST_AFTER_NS = 60_000_000_000
 
@@ -46,10 +39,10 @@ Outgoing = queue.SimpleQueue[Any]
 class Entry:
     """One session. Use :meth:`SessionBook.begin`."""
 
-    def __init__(self, info: SessionInfo, path: Path) -> None:
+    def __init__(self, info: SessionInfo, path: Path, history: History) -> None:
         self._lock = threading.Lock()
         self._info = dataclasses.replace(info, store_path=str(path))
-        self._path = path
+        self._path, self._history = path, history
         self._is_fresh = not path.exists()  # nothing can be stored yet
         self._outgoing: Outgoing | None = None
         self._resident = Resident()
@@ -230,6 +223,10 @@ class Entry:
         with self._lock:
             self._names = {**self._names, **names}
 
+    def bound(self, history: History) -> None:
+        """How much of its events is kept from now on."""
+        self._actor.post(lambda: self._bound(history))
+
     def note_cost(self, cost: Cost) -> None:
         """What memscope has cost the target so far."""
         with self._lock:
@@ -284,7 +281,7 @@ class Entry:
     # --- in the actor's thread -----------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._recording = Recording(self._path, self._info.sampling.mode)
+        self._recording = Recording(self._path, self._info.sampling.mode, self._history)
         self._rests = False
 
     def _close(self) -> None:
@@ -327,6 +324,11 @@ class Entry:
         self.change(duration_ns=recording.time_ns)
         self._tick()
         return True
+
+    def _bound(self, history: History) -> None:
+        self._history = history
+        if self._recording is not None:
+            self._recording.bound(history)
 
     def _store_steps(self, steps: tuple[StepChange, ...]) -> None:
         try:
@@ -387,118 +389,3 @@ class Entry:
             cost, steps = self._cost, self._steps
         gather = recording.exact_evidence if exact else recording.live_evidence
         return dataclasses.replace(gather(info, resident, names), cost=cost, steps=steps)
-
-
-def not_found(session_id: str) -> AnalysisError:
-    return AnalysisError(
-        "session.not-found",
-        f"there is no session {session_id[:64]!r}",
-        "the sessions call lists those there are",
-    )
-
-
-def _too_many() -> SystemFailure:
-    return SystemFailure(
-        "daemon.too-many-sessions",
-        f"{ACTIVE_MAX} sessions are under way",
-        "end sessions that nobody needs, or start another daemon",
-    )
-
-
-class SessionBook:
-    """All sessions by id, newest last. ``keep_bytes``: of captures of sessions that are over; the oldest go
-    when another begins, with all that is known of them."""
-
-    def __init__(self, folder: Path, keep_bytes: int) -> None:
-        self._folder, self._keep_bytes = folder, keep_bytes
-        self._lock = threading.Lock()
-        self._entries: dict[str, Entry] = {}
-        self._questions = 0
-        self._asked_ns = clock.monotonic_ns()
-
-    def begin(self, info: SessionInfo) -> Entry:
-        """The session of that id: a new one, or one that goes on.
-
-        :raises SystemFailure: its file cannot be opened, or there are too many.
-        """
-        with self._lock:
-            if info.session_id in self._entries:
-                return self._entries[info.session_id]
-            self._make_room()
-            self._remove_surplus()
-            entry = Entry(info, self._folder / f"{info.session_id}.duckdb")
-            try:
-                entry.open()
-            except MemscopeError:
-                entry.close()
-                raise
-            self._entries[info.session_id] = entry
-            return entry
-
-    @contextlib.contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Around the answer to a question, an attach or a detach: the daemon is wanted."""
-        with self._lock:
-            self._questions += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._questions -= 1
-                self._asked_ns = clock.monotonic_ns()
-
-    @property
-    def unasked_ns(self) -> int:
-        """Since it was last wanted (:meth:`in_use`); 0 while it is."""
-        with self._lock:
-            return 0 if self._questions else clock.monotonic_ns() - self._asked_ns
-
-    def _make_room(self) -> None:
-        ended = [entry for entry in self._entries.values() if entry.ended.is_set()]
-        open_ = [entry for entry in ended if entry.is_open]
-        for entry in open_[: max(len(open_) - ENDED_OPEN_MAX, 0)]:
-            entry.rest()
-        if len(self._entries) - len(ended) >= ACTIVE_MAX:
-            self._abandon_those_away()
-            raise _too_many()
-        for entry in ended[: max(len(ended) - ENDED_KEPT_MAX, 0)]:
-            del self._entries[entry.info.session_id]
-            entry.leave()
-
-    def _abandon_those_away(self) -> None:
-        for entry in self._entries.values():
-            if not entry.ended.is_set() and entry.unused_ns > REST_AFTER_NS:
-                entry.abandon()
-
-    def _remove_surplus(self) -> None:
-        open_ids = {found_id for found_id, entry in self._entries.items() if entry.is_needed}
-        for file in retention.surplus(retention.captures_in(self._folder), self._keep_bytes, open_ids):
-            entry = self._entries.pop(file.session_id, None)
-            if entry is not None:
-                entry.leave()
-            elif retention.is_locked(file.path):
-                continue  # another daemon's, which shares the folder
-            LOG.info("capture %s removed: %d bytes are kept", file.session_id, self._keep_bytes)
-            retention.remove(file)
-
-    def get(self, session_id: str) -> Entry:
-        """:raises AnalysisError: code ``session.not-found``."""
-        with self._lock:
-            entry = self._entries.get(session_id)
-        if entry is None:
-            raise not_found(session_id)
-        return entry
-
-    def entries(self) -> list[Entry]:
-        with self._lock:
-            return list(self._entries.values())
-
-    def active_on(self, pid: int) -> Entry | None:
-        """The session on that process that has not ended."""
-        found = (one for one in self.entries() if one.info.target.pid == pid and not one.ended.is_set())
-        return next(found, None)
-
-    def close(self) -> None:
-        """Closes all entries; nothing may be asked after."""
-        for entry in self.entries():
-            entry.close()

@@ -21,9 +21,10 @@ from memscope_daemon.metadata.thread_names import read_thread_names
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import AttachFigures, EndReason, SessionInfo
 from memscope_daemon.monitor.process import resident_bytes
+from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.budget import BudgetKeeper
 from memscope_daemon.server.control_service import Attempt
-from memscope_daemon.server.sessions import Entry, SessionBook
+from memscope_daemon.server.sessions import Entry
 from memscope_daemon.shim.job import Resume
 
 LOG = logging.getLogger("memscope.tracking")
@@ -183,6 +184,8 @@ class Tracker:
             )
         entry = self._book.get(session_id)
         entry.change(max_overhead_percent=attempt.max_overhead_percent)
+        if attempt.history is not None:
+            entry.bound(attempt.history)
         with self._lock:
             self._tracked[session_id] = _Tracked(tracking, BudgetKeeper(entry))
         entry.note_resident(resident_bytes(attempt.pid))

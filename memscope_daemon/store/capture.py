@@ -16,8 +16,9 @@ import duckdb
 import numpy as np
 
 from memscope_daemon.errors import SystemFailure
-from memscope_daemon.model.columns import COLUMN_TYPES, Array, Columns
+from memscope_daemon.model.columns import COLUMN_TYPES, Array, Columns, EventKind
 from memscope_daemon.model.dictionary import DictionaryRows, LossRow
+from memscope_daemon.model.sums import Sums
 from memscope_daemon.store import schema
 
 MEMORY_LIMIT = "256MiB"
@@ -69,6 +70,25 @@ class Capture:
         """
         _guarded("written", self.path, lambda: self._append(columns, rows, losses, meta))
 
+    def forget(self, cut: int, sums: Mapping[str, Sums], meta: Mapping[str, str]) -> None:
+        """Takes the events whose rowid is below ``cut`` off; allocations of blocks that are live stay, aside.
+        ``sums`` is what is known of all that were ever taken off, in place of what was said before.
+
+        :raises SystemFailure: code ``store.not-written``; the file is as it was.
+        """
+        _guarded("written", self.path, lambda: self._forget(cut, sums, meta))
+
+    def shrink(self) -> None:
+        """Gives the room of what was taken off back to the file, for what comes."""
+        _guarded("written", self.path, lambda: self._connection.execute("CHECKPOINT").fetchall())
+
+    @property
+    def used_bytes(self) -> int:
+        """What the file takes of the disk, room for what comes not counted."""
+        ((blocks, block_bytes),) = self.rows("SELECT used_blocks, block_size FROM pragma_database_size()")
+        beside = self.path.with_name(self.path.name + ".wal")
+        return int(blocks * block_bytes) + (beside.stat().st_size if beside.exists() else 0)
+
     def query(self, sql: str, parameters: Sequence[object] = ()) -> dict[str, Array]:
         """The result's columns by name."""
         found = _guarded("read", self.path, lambda: self._connection.execute(sql, parameters).fetchnumpy())
@@ -83,6 +103,8 @@ class Capture:
         if tables is None or tables[0] == 0:
             self._create()
         version = self.meta().get("store_version")
+        if version == "1":
+            version = self._bring_up()
         if version != str(schema.STORE_VERSION):
             raise SystemFailure(
                 "store.other-version",
@@ -96,6 +118,36 @@ class Capture:
                 self._connection.execute(statement)
             self._replace("meta", [("store_version", str(schema.STORE_VERSION))])
         self.path.chmod(0o600)
+
+    def _bring_up(self) -> str:
+        """A file of version 1 lacks some tables, that is all."""
+        with self._transaction():
+            for statement in schema.HISTORY:
+                self._connection.execute(statement)
+            self._replace("meta", [("store_version", str(schema.STORE_VERSION))])
+        return str(schema.STORE_VERSION)
+
+    def _forget(self, cut: int, sums: Mapping[str, Sums], meta: Mapping[str, str]) -> None:
+        gone = f"SELECT allocation_id FROM events WHERE rowid < {cut} AND kind = {int(EventKind.FREE)}"
+        with self._transaction():
+            self._connection.execute(
+                f"INSERT INTO kept SELECT * FROM events WHERE rowid < {cut} AND kind <> {int(EventKind.FREE)}"
+                f" AND allocation_id NOT IN ({gone})"
+            )
+            self._connection.execute(f"DELETE FROM kept WHERE allocation_id IN ({gone})")
+            self._connection.execute(f"DELETE FROM events WHERE rowid < {cut}")
+            self._connection.execute("DELETE FROM forgotten")
+            for name, part in sums.items():
+                self._insert_sums(name, part)
+            self._replace("meta", list(meta.items()))
+
+    def _insert_sums(self, name: str, part: Sums) -> None:
+        keys = np.flatnonzero(part.row("samples"))
+        if len(keys):
+            columns = np.concatenate([part.added, part.largest])[:, keys]
+            names = np.array([name] * len(keys), dtype=object)
+            arrays = dict(zip(schema.SUM_NAMES, columns, strict=True))
+            self._insert("forgotten", {"name": names, "key": keys, **arrays})
 
     def _append(
         self,

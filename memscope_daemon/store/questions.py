@@ -18,10 +18,12 @@ from memscope_daemon.model.dictionary import (
     ThreadRow,
 )
 from memscope_daemon.model.sampling import SamplingMode
-from memscope_daemon.model.sums import ADDED, LARGEST, Sums, sql_aggregates
+from memscope_daemon.model.sums import ADDED, LARGEST, Sums, sql_aggregates, zero
 from memscope_daemon.store.capture import Capture
+from memscope_daemon.store.schema import SUM_NAMES
 
 REPLAY_ROWS = 1 << 18
+BEYOND = 1 << 62  # no row has such a rowid
 
 
 class Key(enum.Enum):
@@ -62,12 +64,44 @@ def sums_by(capture: Capture, key: Key, subset: Subset, first_mode: SamplingMode
         by_bytes = f"sampling_id IN (SELECT sampling_id FROM sampling WHERE mode = {int(SamplingMode.BYTES)})"
     found = capture.query(
         f"SELECT key, {sql_aggregates('by_bytes')} FROM (SELECT {key.value}::BIGINT AS key, weight,"
-        f" size_bytes::DOUBLE AS size, {by_bytes} AS by_bytes FROM events WHERE {subset.value})"
+        f" size_bytes::DOUBLE AS size, {by_bytes} AS by_bytes FROM {_source(subset)} WHERE {subset.value})"
         " GROUP BY key ORDER BY key"
     )
     keys, *values = found.values()
     matrix = np.asarray(values, dtype=np.float64).reshape(len(ADDED) + len(LARGEST), len(keys))
     return KeyedSums(keys.astype(np.int64), Sums(matrix[: len(ADDED)], matrix[len(ADDED) :]))
+
+
+def _source(subset: Subset) -> str:
+    """Blocks that are live may be so old that their events are forgotten; what was allocated and freed then
+    is in the sums of :func:`forgotten`."""
+    return "(SELECT * FROM events UNION ALL SELECT * FROM kept)" if subset is Subset.LIVE else "events"
+
+
+def forgotten(capture: Capture) -> dict[str, Sums]:
+    """The sums of all events that were forgotten, by name."""
+    found = capture.query(f"SELECT name, key, {', '.join(SUM_NAMES)} FROM forgotten ORDER BY name, key")
+    names, keys, *values = found.values()
+    matrix = np.asarray(values, dtype=np.float64).reshape(len(SUM_NAMES), len(keys))
+    answer = {}
+    for name in dict.fromkeys(names.tolist()):
+        chosen = np.flatnonzero(names == name)
+        part = zero(int(keys[chosen[-1]]) + 1)
+        part.added[:, keys[chosen]] = matrix[: len(ADDED), chosen]
+        part.largest[:, keys[chosen]] = matrix[len(ADDED) :, chosen]
+        answer[name] = part
+    return answer
+
+
+def row_after(capture: Capture, count: int) -> int:
+    """The rowid behind the oldest ``count`` events."""
+    found = capture.rows(f"SELECT rowid FROM events ORDER BY rowid LIMIT 1 OFFSET {count}")
+    return int(found[0][0]) if found else BEYOND
+
+
+def count_before(capture: Capture, time_ns: int) -> int:
+    """How many of the events that are kept are older than that."""
+    return int(capture.rows(f"SELECT count(*) FROM events WHERE time_ns < {time_ns}")[0][0])
 
 
 def dictionary(capture: Capture) -> DictionaryRows:
@@ -102,12 +136,14 @@ def event_count(capture: Capture) -> int:
     return int(capture.rows("SELECT count(*) FROM events")[0][0])
 
 
-def replay(capture: Capture) -> Iterator[Columns]:
-    """All events in the order they came, in bounded pieces."""
-    last = capture.rows("SELECT coalesce(max(rowid), -1) FROM events")[0][0]
-    for start in range(0, last + 1, REPLAY_ROWS):
+def replay(capture: Capture, below: int = BEYOND) -> Iterator[Columns]:
+    """All events that are kept, with a rowid below ``below``, in the order they came, in bounded pieces."""
+    first, last = capture.rows("SELECT coalesce(min(rowid), 0), coalesce(max(rowid), -1) FROM events")[0]
+    for start in range(first, min(last + 1, below), REPLAY_ROWS):
         sql = f"SELECT {', '.join(COLUMN_TYPES)} FROM events WHERE rowid >= ? AND rowid < ? ORDER BY rowid"
-        found = capture.query(sql, (start, start + REPLAY_ROWS))
+        found = capture.query(sql, (start, min(start + REPLAY_ROWS, below)))
+        if not len(found["kind"]):
+            continue
         arrays = {name: found[name].astype(kind) for name, kind in COLUMN_TYPES.items()}
         yield Columns(len(arrays["kind"]), **arrays)
 

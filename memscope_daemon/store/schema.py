@@ -6,7 +6,11 @@ to. `losses` holds the last known counters, `meta` texts by name (version, sessi
 
 from __future__ import annotations
 
-STORE_VERSION = 1
+from memscope_daemon.model.sums import ADDED, LARGEST
+
+SUM_NAMES = (*ADDED, *(f"largest_{name}" for name in LARGEST))
+
+STORE_VERSION = 2
 
 EVENT_TYPES: dict[str, str] = {
     "time_ns": "BIGINT",
@@ -26,9 +30,19 @@ EVENT_TYPES: dict[str, str] = {
     "task_id": "UINTEGER",
 }
 
+_COLUMNS = ", ".join(f"{name} {kind} NOT NULL" for name, kind in EVENT_TYPES.items())
+
+#: What version 2 has and version 1 had not: blocks that are live, whose events are forgotten, and the sums of
+#: all events that are.
+HISTORY = (
+    f"CREATE TABLE kept ({_COLUMNS})",
+    f"CREATE TABLE forgotten (name VARCHAR NOT NULL, key BIGINT NOT NULL,"
+    f" {', '.join(f'{name} DOUBLE NOT NULL' for name in SUM_NAMES)})",
+)
+
 CREATE = (
     "CREATE TABLE meta (name VARCHAR PRIMARY KEY, value VARCHAR NOT NULL)",
-    f"CREATE TABLE events ({', '.join(f'{name} {kind} NOT NULL' for name, kind in EVENT_TYPES.items())})",
+    f"CREATE TABLE events ({_COLUMNS})",
     "CREATE TABLE strings (string_id UINTEGER NOT NULL, text VARCHAR NOT NULL)",
     "CREATE TABLE frames (frame_id UINTEGER NOT NULL, function_string_id UINTEGER NOT NULL,"
     " file_string_id UINTEGER NOT NULL, line INTEGER NOT NULL, first_line INTEGER NOT NULL)",
@@ -44,4 +58,5 @@ CREATE = (
     " depth UINTEGER NOT NULL, stacks BOOLEAN NOT NULL, seed UBIGINT NOT NULL, since_ns BIGINT NOT NULL)",
     "CREATE TABLE losses (cause VARCHAR PRIMARY KEY, record_count UBIGINT NOT NULL,"
     " weighted_count DOUBLE NOT NULL, weighted_bytes DOUBLE NOT NULL)",
+    *HISTORY,
 )

@@ -16,6 +16,14 @@ class GrowingSums:
         self._largest = np.zeros((len(LARGEST), room))
         self.count = 0
 
+    @classmethod
+    def of(cls, sums: Sums) -> GrowingSums:
+        """Goes on from these."""
+        found = cls(max(sums.count, 1))
+        found._added[:, : sums.count], found._largest[:, : sums.count] = sums.added, sums.largest
+        found.count = sums.count
+        return found
+
     def add(self, keys: Array, samples: Sums) -> None:
         """Adds one sample to the set of each of ``keys``."""
         if not len(keys):

@@ -17,6 +17,10 @@ from memscope_daemon.model.columns import Columns, EventFlag, EventKind, Flags
 from memscope_daemon.model.sums import Sums
 from memscope_daemon.timeline.growing import GrowingSums
 
+NOTHING = sums.zero(0)
+PEAK = "stack at the peak"
+FIGURES = ("time_ns", "event_count", "call_count", "unresolved_count", "largest_bytes")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Balance:
@@ -36,11 +40,19 @@ class Peak:
     by_stack: Sums
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class LiveDump:
+    """A live state as plain values: sums by name, and its other figures by name."""
+
+    sums: dict[str, Sums]
+    figures: dict[str, float]
+
+
 class _Ledger:
     """Two growing sums, in and out."""
 
-    def __init__(self) -> None:
-        self.allocated, self.freed = GrowingSums(), GrowingSums()
+    def __init__(self, allocated: Sums = NOTHING, freed: Sums = NOTHING) -> None:
+        self.allocated, self.freed = GrowingSums.of(allocated), GrowingSums.of(freed)
 
     def balance(self) -> Balance:
         count = max(self.allocated.count, self.freed.count)
@@ -61,6 +73,33 @@ class LiveState:
         self.call_count = 0.0  # allocations and frees, estimated
         self.unresolved_count = 0
         self.largest_bytes = 0
+
+    def dump(self) -> LiveDump:
+        """All of it; :meth:`of` makes the same state of it again."""
+        parts = {PEAK: self.peak.by_stack}
+        for name, ledger in (("stack", self._stacks), ("thread", self._threads), ("domain", self._domains)):
+            found = ledger.balance()
+            parts |= {f"{name} allocated": found.allocated, f"{name} freed": found.freed}
+        figures = {name: float(getattr(self, name)) for name in FIGURES}
+        peak = {"peak_time_ns": float(self.peak.time_ns), "peak_live_bytes": self.peak.live_bytes}
+        return LiveDump(parts, {**figures, **peak, "live_bytes": self._live_bytes})
+
+    @classmethod
+    def of(cls, dump: LiveDump) -> LiveState:
+        """The state that was dumped; what is missing in it is nothing."""
+        found, parts, figures = cls(), dump.sums, dump.figures
+        found._stacks, found._threads, found._domains = (
+            _Ledger(parts.get(f"{name} allocated", NOTHING), parts.get(f"{name} freed", NOTHING))
+            for name in ("stack", "thread", "domain")
+        )
+        found.time_ns, found.event_count = int(figures.get("time_ns", 0)), int(figures.get("event_count", 0))
+        found.call_count = figures.get("call_count", 0.0)
+        found.unresolved_count = int(figures.get("unresolved_count", 0))
+        found.largest_bytes = int(figures.get("largest_bytes", 0))
+        found._live_bytes = figures.get("live_bytes", 0.0)
+        peak_ns, peak_bytes = int(figures.get("peak_time_ns", 0)), figures.get("peak_live_bytes", 0.0)
+        found.peak = Peak(peak_ns, peak_bytes, parts.get(PEAK, NOTHING))
+        return found
 
     @property
     def by_stack(self) -> Balance:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -57,10 +58,11 @@ def read_samples(store_path: str | Path) -> list[Sample]:
 
 
 def stored_count(store_path: str | Path) -> int:
-    """How many events the file of a session holds."""
+    """How many events the file of a session holds, those included that are forgotten but for their sums."""
     with opened(store_path) as connection:
         ((count,),) = connection.execute("SELECT count(*) FROM events").fetchall()
-    return int(count)
+        told = connection.execute("SELECT value FROM meta WHERE name = 'forgotten'").fetchall()
+    return int(count) + sum(int(json.loads(text)["event_count"]) for (text,) in told)
 
 
 def first_event_ns(store_path: str | Path) -> int:

@@ -10,9 +10,9 @@ from typing import Any
 from memscope_daemon.config import KEEP_BYTES
 from memscope_daemon.errors import MemscopeError, TrackingError
 from memscope_daemon.model.session import AttachFigures, TargetStop
+from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.host import Host
-from memscope_daemon.server.sessions import SessionBook
 from memscope_daemon.server.tracking import Tracker
 from memscope_daemon.shim.job import Resume
 from tests.unit.server import mini_shipper

@@ -10,7 +10,7 @@ from memscope_client import Client
 from memscope_daemon.app import Daemon
 from memscope_daemon.config import KEEP_BYTES
 from memscope_daemon.errors import ConfigurationError, SystemFailure
-from memscope_daemon.server.sessions import SessionBook
+from memscope_daemon.server.book import SessionBook
 from tests.support.waiting import until
 from tests.unit.server.serving import Serving
 

@@ -18,7 +18,7 @@ from memscope_daemon.errors import MemoryOperationError
 from memscope_daemon.ingest import columns, dictionary, losses
 from memscope_daemon.metadata.tables import Tables
 from memscope_daemon.model.dictionary import DictionaryRows
-from memscope_daemon.server import host, ingest_service, sessions
+from memscope_daemon.server import book, host, ingest_service, sessions
 from tests.support.waiting import until
 from tests.unit.server.mini_shipper import (
     SESSION_ID,
@@ -259,7 +259,7 @@ def is_there_room(serving: Serving) -> bool:
 
 
 def test_sessions_that_nobody_ends_are_bounded(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "ACTIVE_MAX", 3)
+    monkeypatch.setattr(book, "ACTIVE_MAX", 3)
     shippers = [MiniShipper(serving.address, hello(f"{number:016x}")) for number in range(1, 4)]
     late = MiniShipper(serving.address)
     late.send_raw(pb.IngestStreamRequest(hello=hello("000000000000000a")))
@@ -272,8 +272,9 @@ def test_sessions_that_nobody_ends_are_bounded(serving: Serving, monkeypatch: py
 def test_those_whose_shipper_is_away_for_long_make_room(
     serving: Serving, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "ACTIVE_MAX", 2)
+    monkeypatch.setattr(book, "ACTIVE_MAX", 2)
     monkeypatch.setattr(sessions, "REST_AFTER_NS", 1)
+    monkeypatch.setattr(book, "REST_AFTER_NS", 1)
     shippers = [MiniShipper(serving.address, hello(f"{number:016x}")) for number in range(1, 3)]
     shippers[0].close()
     until(lambda: serving.book.get(f"{1:016x}").unused_ns > 1, "its stream to be over")
@@ -299,7 +300,7 @@ def refused_or_served(serving: Serving) -> bool:
 def test_of_ended_sessions_only_so_many_are_kept(
     serving: Serving, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "ENDED_KEPT_MAX", 3)
+    monkeypatch.setattr(book, "ENDED_KEPT_MAX", 3)
     for number in range(1, 8):
         shipper = MiniShipper(serving.address, hello(f"{number:016x}"))
         shipper.send(batch(1, events(size_bytes=[1009]), dictionary=some_rows(1)))
@@ -321,6 +322,7 @@ def test_a_session_that_nobody_uses_rests_and_goes_on(
     serving: Serving, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "REST_AFTER_NS", 1)
+    monkeypatch.setattr(book, "REST_AFTER_NS", 1)
     first = MiniShipper(serving.address, hello())
     first.send(batch(1, events(size_bytes=[31, 37]), dictionary=some_rows(2)))
     first.await_ack(1)

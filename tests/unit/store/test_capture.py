@@ -67,7 +67,7 @@ def test_what_was_committed_is_read_back_in_the_same_order(tmp_path: Path) -> No
     first, second = some_events(2503).arrays(), some_events(499, 5).arrays()
     for name, array in found.arrays().items():
         assert array.tolist() == [*first[name].tolist(), *second[name].tolist()], name
-    assert capture.meta() == {"store_version": "1", "last_batch": "2"}
+    assert capture.meta() == {"store_version": "2", "last_batch": "2"}
     assert questions.losses(capture) == (LOSS,)
     capture.close()
 

@@ -1,0 +1,140 @@
+"""The sessions of a daemon. The book may be used from any thread."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from memscope_daemon import clock
+from memscope_daemon.errors import AnalysisError, MemscopeError, SystemFailure
+from memscope_daemon.model.history import DEFAULT_HISTORY, HISTORIES, History
+from memscope_daemon.model.session import SessionInfo
+from memscope_daemon.server.sessions import REST_AFTER_NS, Entry
+from memscope_daemon.store import retention
+
+LOG = logging.getLogger("memscope.sessions")
+#: Ended sessions whose figures stay in memory; of older ones only the file stays, until they are asked for.
+ENDED_OPEN_MAX = 2
+#: Ended sessions that can be asked for; of older ones only the file stays.
+ENDED_KEPT_MAX = 256
+#: Sessions that have not ended. When there are so many, those end whose shipper has been away for long.
+ACTIVE_MAX = 256
+
+
+def not_found(session_id: str) -> AnalysisError:
+    return AnalysisError(
+        "session.not-found",
+        f"there is no session {session_id[:64]!r}",
+        "the sessions call lists those there are",
+    )
+
+
+def _too_many() -> SystemFailure:
+    return SystemFailure(
+        "daemon.too-many-sessions",
+        f"{ACTIVE_MAX} sessions are under way",
+        "end sessions that nobody needs, or start another daemon",
+    )
+
+
+class SessionBook:
+    """All sessions by id, newest last. ``keep_bytes``: of captures of sessions that are over; the oldest go
+    when another begins, with all that is known of them. ``history``: of the events of one session, so much is
+    kept, unless its attach says otherwise."""
+
+    def __init__(self, folder: Path, keep_bytes: int, history: History = HISTORIES[DEFAULT_HISTORY]) -> None:
+        self._folder, self._keep_bytes, self._history = folder, keep_bytes, history
+        self._lock = threading.Lock()
+        self._entries: dict[str, Entry] = {}
+        self._questions = 0
+        self._asked_ns = clock.monotonic_ns()
+
+    def begin(self, info: SessionInfo) -> Entry:
+        """The session of that id: a new one, or one that goes on.
+
+        :raises SystemFailure: its file cannot be opened, or there are too many.
+        """
+        with self._lock:
+            if info.session_id in self._entries:
+                return self._entries[info.session_id]
+            self._make_room()
+            self._remove_surplus()
+            entry = Entry(info, self._folder / f"{info.session_id}.duckdb", self._history)
+            try:
+                entry.open()
+            except MemscopeError:
+                entry.close()
+                raise
+            self._entries[info.session_id] = entry
+            return entry
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Around the answer to a question, an attach or a detach: the daemon is wanted."""
+        with self._lock:
+            self._questions += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._questions -= 1
+                self._asked_ns = clock.monotonic_ns()
+
+    @property
+    def unasked_ns(self) -> int:
+        """Since it was last wanted (:meth:`in_use`); 0 while it is."""
+        with self._lock:
+            return 0 if self._questions else clock.monotonic_ns() - self._asked_ns
+
+    def _make_room(self) -> None:
+        ended = [entry for entry in self._entries.values() if entry.ended.is_set()]
+        open_ = [entry for entry in ended if entry.is_open]
+        for entry in open_[: max(len(open_) - ENDED_OPEN_MAX, 0)]:
+            entry.rest()
+        if len(self._entries) - len(ended) >= ACTIVE_MAX:
+            self._abandon_those_away()
+            raise _too_many()
+        for entry in ended[: max(len(ended) - ENDED_KEPT_MAX, 0)]:
+            del self._entries[entry.info.session_id]
+            entry.leave()
+
+    def _abandon_those_away(self) -> None:
+        for entry in self._entries.values():
+            if not entry.ended.is_set() and entry.unused_ns > REST_AFTER_NS:
+                entry.abandon()
+
+    def _remove_surplus(self) -> None:
+        open_ids = {found_id for found_id, entry in self._entries.items() if entry.is_needed}
+        for file in retention.surplus(retention.captures_in(self._folder), self._keep_bytes, open_ids):
+            entry = self._entries.pop(file.session_id, None)
+            if entry is not None:
+                entry.leave()
+            elif retention.is_locked(file.path):
+                continue  # another daemon's, which shares the folder
+            LOG.info("capture %s removed: %d bytes are kept", file.session_id, self._keep_bytes)
+            retention.remove(file)
+
+    def get(self, session_id: str) -> Entry:
+        """:raises AnalysisError: code ``session.not-found``."""
+        with self._lock:
+            entry = self._entries.get(session_id)
+        if entry is None:
+            raise not_found(session_id)
+        return entry
+
+    def entries(self) -> list[Entry]:
+        with self._lock:
+            return list(self._entries.values())
+
+    def active_on(self, pid: int) -> Entry | None:
+        """The session on that process that has not ended."""
+        found = (one for one in self.entries() if one.info.target.pid == pid and not one.ended.is_set())
+        return next(found, None)
+
+    def close(self) -> None:
+        """Closes all entries; nothing may be asked after."""
+        for entry in self.entries():
+            entry.close()
