@@ -153,3 +153,49 @@ def test_a_senseless_setting_is_refused_with_a_next_step(code: str, wrong: Sampl
 def test_every_probability_depth_and_seed_in_range_is_accepted(rate: float, depth: int, seed: int) -> None:
     wanted = dataclasses.replace(SamplingConfig(RATE, rate), depth=depth, seed=seed)
     assert config.check_sampling(wanted) is wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds"),
+    [
+        ("production", (50_000, 1800.0, 256 << 20)),
+        ("unbounded", (0, 0.0, 0)),
+        ("50k,30m,256M", (50_000, 1800.0, 256 << 20)),
+        ("1.5M, 2h, 1G", (1_500_000, 7200.0, 1 << 30)),
+        ("1009,,", (1009, 0.0, 0)),
+        (",90s,", (0, 90.0, 0)),
+    ],
+)
+def test_bounds_of_history_are_a_preset_or_a_count_an_age_and_a_size(
+    text: str, bounds: tuple[int, float, int]
+) -> None:
+    found = config.parse_history(text)
+    assert (found.max_count, found.max_age_s, found.max_bytes) == bounds
+
+
+@pytest.mark.parametrize("text", ["", "producton", "1,2", "1,2,3,4", "x,1m,1M", "1,1w,1M", "1,1m,1Q", "-1,,"])
+def test_bounds_of_history_that_make_no_sense_are_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"no bound of history|not a size"):
+        config.parse_history(text)
+
+
+@pytest.mark.parametrize(("text", "percent"), [("5", 5.0), ("0.5%", 0.5), ("none", 0.0), ("None", 0.0)])
+def test_a_budget_is_a_percentage_or_none(text: str, percent: float) -> None:
+    assert config.parse_overhead(text) == percent
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1", "nan", "inf", "1001"])
+def test_a_budget_that_is_no_percentage_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="a budget of"):
+        config.parse_overhead(text)
+
+
+def test_budget_and_history_come_from_the_environment_where_nothing_else_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MEMSCOPE_MAX_OVERHEAD", raising=False)
+    monkeypatch.delenv("MEMSCOPE_HISTORY", raising=False)
+    assert (config.default_overhead(), config.default_history().preset) == (0.0, "development")
+    monkeypatch.setenv("MEMSCOPE_MAX_OVERHEAD", "2%")
+    monkeypatch.setenv("MEMSCOPE_HISTORY", "testing")
+    assert (config.default_overhead(), config.default_history().preset) == (2.0, "testing")
