@@ -177,3 +177,21 @@ def test_a_writer_that_is_killed_loses_nothing_that_was_committed(tmp_path: Path
     assert capture.meta()["last_batch"] == "3"
     assert sum(part.count for part in questions.replay(capture)) == 3 * 1009
     capture.close()
+
+
+def test_a_text_that_is_noted_again_and_again_is_the_last_one(tmp_path: Path) -> None:
+    capture = Capture.open(tmp_path / "a.duckdb")
+    for number in range(3):
+        capture.append((), (), (), {"last_batch": str(number), "time_ns": str(31 * number)})
+    capture.append((), (), (), {"end_reason": "detached", "time_ns": "93"})
+    capture.close()
+    again = Capture.open(tmp_path / "a.duckdb")
+    again.append((), (), (), {"last_batch": "5"})
+    noted = again.meta()
+    again.close()
+    assert {**noted, "store_version": ""} == {
+        "last_batch": "5",
+        "time_ns": "93",
+        "end_reason": "detached",
+        "store_version": "",
+    }
