@@ -34,6 +34,7 @@ GOODBYE_TIMEOUT_S = 150.0  # longer than a shipper waits for the answer to its G
 SHIPPER_EXIT_TIMEOUT_S = 5.0
 NAMES_TIMEOUT_S = 1.5
 NAMES_EACH_S = 10.0
+NAMES_SELDOM_S = 640.0  # where looks find nothing: a version that py-spy does not know
 LOOK_EACH_S = 0.5
 #: So many shippers may take over from one another within so long.
 SUCCESSORS_MAX, SUCCESSORS_WITHIN_S = 5, 60.0
@@ -75,6 +76,7 @@ class _Tracked:
         self.tracking, self.keeper = tracking, keeper
         self.lock = threading.Lock()
         self.names_at = 0.0
+        self.names_each_s = NAMES_EACH_S
         self.resumed_at: list[float] = []
 
 
@@ -282,7 +284,7 @@ class Tracker:
             threading.Thread(
                 target=self._detach_quietly, args=(session_id,), name="over-budget", daemon=True
             ).start()
-        if time.monotonic() - one.names_at > NAMES_EACH_S:
+        if time.monotonic() - one.names_at > one.names_each_s:
             self._read_names(entry, one, NAMES_TIMEOUT_S)
 
     def _shipper_lost(self, session_id: str, one: _Tracked) -> None:
@@ -318,8 +320,12 @@ class Tracker:
     def _read_names(self, entry: Entry, one: _Tracked, timeout_s: float) -> None:
         """Only if there is a thread without a name: it costs a process and a look at the target's memory."""
         one.names_at = time.monotonic()
-        if entry.unnamed_threads():
-            entry.note_names(read_thread_names(entry.info.target.pid, timeout_s=timeout_s))
+        unnamed = entry.unnamed_threads()
+        if unnamed:
+            found = read_thread_names(entry.info.target.pid, timeout_s=timeout_s)
+            entry.note_names(found)
+            in_vain = not unnamed & found.keys()
+            one.names_each_s = min(2 * one.names_each_s, NAMES_SELDOM_S) if in_vain else NAMES_EACH_S
 
 
 def _taken(pid: int, entry: Entry | None) -> AttachRefused:
