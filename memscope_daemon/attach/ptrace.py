@@ -141,7 +141,8 @@ class Room:
     """Room for reads of another process's memory, made (and touched) before a thread is stopped."""
 
     def __init__(self, room_bytes: int) -> None:
-        self._room = mmap.mmap(-1, room_bytes)
+        # Private: tracers are forked from one process, and must not read into one another's room.
+        self._room = mmap.mmap(-1, room_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._room.write(bytes(room_bytes))
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._room))
         self._local, self._remote = IoVec(start, 0), IoVec(0, 0)

@@ -77,7 +77,12 @@ class Target:
 
     def ask(self, command: str, *arguments: Any, deadline_s: float = DEADLINE_S) -> Any:
         """What the program answers to a command."""
-        os.write(self._commands, (json.dumps([command, *arguments]) + "\n").encode())
+        try:
+            os.write(self._commands, (json.dumps([command, *arguments]) + "\n").encode())
+        except BrokenPipeError:
+            raise AssertionError(
+                f"{self.program} (pid {self.pid}) ended with {self.process.wait()}"
+            ) from None
         return self._reply(deadline_s)
 
     def works(self) -> None:

@@ -30,8 +30,11 @@ def attach_and_leave(client: Client, target: Target, sampling: Sampling, hold_s:
     inside, before, words = target.ask("state"), looked_at(target), image_words(target.pid)
     try:
         session = client.attach(target.pid, sampling).result()
-    except DaemonError:
-        settle(target, before)
+    except DaemonError as refusal:
+        try:
+            settle(target, before)
+        except AssertionError as error:
+            raise AssertionError(f"after {refusal.code} ({refusal}): {error}") from refusal
         raise
     try:
         hooks = image_words(target.pid).pointing_into(shim_mappings(target.pid))

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from harness import received_ids, shipping, until
 
+from memscope_daemon.attach import procfs
 from memscope_daemon.attach.injection import TracerProcess, tracer_fork_server
 from memscope_daemon.errors import SystemFailure
 from memscope_daemon.shim.fork_server import Forked, ForkServer
@@ -165,6 +166,22 @@ def test_forks_asked_for_by_many_threads_are_each_a_helper_of_their_own(fork_ser
     for shipper in found:
         shipper.wait_idle()
         shipper.close()
+
+
+@pytest.mark.parametrize("kind", ["shipper", "tracer"])
+def test_a_forked_helper_shares_no_memory_that_it_writes(kind):
+    """Two tracers that read into the same room once took each other's words for their target's."""
+    fork_server = shipper_fork_server() if kind == "shipper" else tracer_fork_server()
+    helper = ShipperProcess.spawn(fork_server) if kind == "shipper" else TracerProcess(fork_server)
+    if isinstance(helper, ShipperProcess):
+        helper.wait_idle()
+    assert isinstance(helper._process, Forked)
+    for pid in (its_pid(fork_server), helper.pid):
+        mappings = procfs.mappings(pid)
+        assert mappings
+        assert not [one for one in mappings if one.writable and one.permissions.endswith("s")]
+    helper.close()
+    fork_server.close()
 
 
 def test_a_forked_tracer_ends_without_a_job():
