@@ -17,6 +17,7 @@ ONE_ROUND = (
     "oom",
     "nearly-full",
     "full-disk",
+    "full-export",
     "suspended",
     "full-table",
     "clock-jumps",
