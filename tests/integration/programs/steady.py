@@ -1,11 +1,13 @@
-"""Allocates without pause between two commands, and knows how much.
+"""Allocates between two commands, and knows how much.
 
 ["go"]    works from now on
 ["halt"]  stops; answers what was allocated since: function, line, blocks, bytes
 ["drop"]  frees what stayed
+["nap", SECONDS]  rests that long after each round, from now on: 0 at first
 """
 
 import sys
+import time
 
 from talk import Talk
 
@@ -30,6 +32,7 @@ SITES = ((small, 31), (middle, 503), (large, 20011))
 talk = Talk()
 at_work = [False]
 rounds = [0]
+rest_s = [0.0]
 kept = [[None] * ROUND for _ in SITES]
 stays = [[], [], []]
 
@@ -57,6 +60,10 @@ def drop():
         each.clear()
 
 
+def nap(seconds):
+    rest_s[0] = seconds
+
+
 def one_round():
     for at, (function, length) in enumerate(SITES):
         for slot in range(ROUND):
@@ -65,12 +72,14 @@ def one_round():
             stays[at].append(kept[at][0])
 
 
-talk.handlers.update(go=go, halt=halt, drop=drop)
+talk.handlers.update(go=go, halt=halt, drop=drop, nap=nap)
 talk.ready()
 while True:
     if at_work[0]:
         one_round()
         rounds[0] += 1
         talk.beat()
+        if rest_s[0]:
+            time.sleep(rest_s[0])
     if not at_work[0] or talk.is_asked():
         talk.serve()
