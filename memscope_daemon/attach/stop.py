@@ -97,6 +97,7 @@ class StoppedThread:
         self._frame = Frame()
         self._mask = 0
         self._bent = False
+        self._ran_function = False
         self._in_signal_stop = True
         self._place = _Place.OURS
         self._signal = 0
@@ -301,6 +302,7 @@ class StoppedThread:
         self._frame.place(top)
         bent = x86_64.to_function(self._original, function, self._frame.address, park.page, *args)
         self._bend(bent, park.entry, ptrace.ALL_BUT_SETXID)
+        self._ran_function = True
         _limit(FUNCTION_LIMIT_S)
         ptrace.request(ptrace.CONT, self.tid)
         result = self._await_parked(park)
@@ -390,7 +392,8 @@ class StoppedThread:
             return self._leave_it()
         if self._bent:
             ptrace.set_mask(self.tid, self._mask)
-            self._frame.put_state_back(self.tid)
+            if self._ran_function:  # system calls leave the vector state alone
+                self._frame.put_state_back(self.tid)
         if self._bent or self._home is not self._original:
             ptrace.set_registers(self.tid, self._home)
         if self._bent:  # an old frame's return address would look like a handler to the next one
