@@ -9,7 +9,6 @@ import math
 import os
 import re
 import stat
-import tempfile
 from pathlib import Path
 
 from memscope_daemon.errors import ConfigurationError
@@ -32,9 +31,11 @@ SIZE_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 def runtime_dir() -> Path:
     """The folder of the sockets, made if missing: ours alone (0700), or a ConfigurationError."""
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    folder = Path(base) / "memscope" if base else Path(tempfile.gettempdir()) / f"memscope-{os.getuid()}"
-    return _private(folder)
+    if base := os.environ.get("XDG_RUNTIME_DIR"):
+        return _private(Path(base) / "memscope")
+    import tempfile  # takes long, for a command line that shall be there at once
+
+    return _private(Path(tempfile.gettempdir()) / f"memscope-{os.getuid()}")
 
 
 def state_dir() -> Path:
