@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_without_a_runtime_folder_the_temporary_one_is_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    monkeypatch.setattr(config.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     assert config.runtime_dir() == tmp_path / f"memscope-{os.getuid()}"
 
 
