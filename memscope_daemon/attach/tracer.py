@@ -150,7 +150,7 @@ class Tracer:
                 address = thread.call(
                     x86_64.NR_MMAP, 0, REGION_BYTES, _PROT_RW, _MAP_PRIVATE_ANONYMOUS, x86_64.MINUS_ONE
                 )
-                if -4096 < address < 0:
+                if -_ERRNO_MAX <= address < 0:
                     self._stopper.report(thread, "map")
                     raise Declined("no-memory", os.strerror(-address))
                 region = Region(self._pid, address)

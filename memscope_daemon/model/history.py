@@ -10,7 +10,7 @@ class History:
     """Bounds of the events that are kept; 0 is no bound.
 
     ``keep_share``: when a bound is passed, the oldest events are forgotten until this share of it is left, so
-    that it is not passed again at once. Checked by ``config.check_history``.
+    that it is not passed again at once.
     """
 
     max_count: int = 0
@@ -18,10 +18,6 @@ class History:
     max_bytes: int = 0
     keep_share: float = 0.8
     preset: str = ""
-
-    @property
-    def is_bounded(self) -> bool:
-        return bool(self.max_count or self.max_age_s or self.max_bytes)
 
 
 MIB = 1 << 20

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import os
 import random
 import secrets
 import tempfile
@@ -22,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from memscope_client import Report, Sampling, Session
-from memscope_daemon.monitor.process import resident_bytes
+from memscope_daemon.monitor.process import cpu_ns, resident_bytes
 from tests.support import unbiased
 from tests.support.daemon import Serving, serving
 from tests.support.drills.rig import check_counts
@@ -68,24 +67,18 @@ class Curve:
     times_s: list[float] = dataclasses.field(default_factory=list)
     daemon: list[int] = dataclasses.field(default_factory=list)
     shippers: list[int] = dataclasses.field(default_factory=list)
-    worked_s: list[float] = dataclasses.field(default_factory=list)
+    worked_ns: list[int] = dataclasses.field(default_factory=list)
 
     @property
     def share(self) -> float:
         """Of a processor that the daemon took."""
-        return (self.worked_s[-1] - self.worked_s[0]) / (self.times_s[-1] - self.times_s[0])
+        return (self.worked_ns[-1] - self.worked_ns[0]) / 1e9 / (self.times_s[-1] - self.times_s[0])
 
     def look(self, pid: int) -> None:
-        self.worked_s.append(worked_s(pid))
+        self.worked_ns.append(cpu_ns(pid) or 0)
         self.times_s.append(time.monotonic())
         self.daemon.append(resident_bytes(pid) or 0)
         self.shippers.append(sum(resident_bytes(child) or 0 for child in children(pid)))
-
-
-def worked_s(pid: int) -> float:
-    """Processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def slope(times_s: Sequence[float], sizes: Sequence[int]) -> tuple[float, float]:

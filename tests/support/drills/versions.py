@@ -12,7 +12,7 @@ from memscope_daemon.shim import layout
 from tests.support.daemon import ROOT, Serving, memscoped
 from tests.support.drills.rig import Rig, any_target, some_time
 from tests.support.outside import image_words, shim_mappings
-from tests.support.rings import RingView
+from tests.support.rings import RingView, descendants, holders, is_running
 from tests.support.samples import stored_count
 from tests.support.waiting import until
 
@@ -42,6 +42,7 @@ def other_version(rig: Rig, dice: random.Random) -> str:
                 with RingView(target.pid) as rings:
                     until(lambda: is_stored(daemon, session), "something to be stored")
                     some_time(dice)
+                    (shipper,) = holders(descendants(daemon.process.pid))
                     daemon.process.kill()
                     daemon.process.wait()
                     daemon.client.close()
@@ -49,7 +50,7 @@ def other_version(rig: Rig, dice: random.Random) -> str:
                     until(lambda: rings.state is layout.State.DETACHED, "the hooks to be out")
                     written = rings.written_count
                 target.works()
-                until(lambda: not shippers_of(daemon), "the shipper to have gone")
+                until(lambda: not is_running(shipper), "the shipper to have gone")
                 assert not image_words(target.pid).pointing_into(shim_mappings(target.pid))
                 stored = stored_count(session.store_path)
                 assert 0 < stored <= written, (stored, written)
@@ -64,10 +65,6 @@ def other_version(rig: Rig, dice: random.Random) -> str:
 def is_stored(daemon: Serving, session: Session) -> bool:
     """A report is made of what is stored, and stores what waits."""
     return daemon.client.report(session.session_id).quality.recorded_count > 0
-
-
-def shippers_of(daemon: Serving) -> tuple[object, ...]:
-    return daemon.client.sessions()
 
 
 def check_told(folder: Path, pid: int, daemon: Serving) -> None:
