@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from memscope_daemon.shim.shipper.images import read_memory, writable_data
+
 SHIM_FILE = "memscope_shim"
 INTERPRETER_FILE = re.compile(r"/(libpython3[.\d]*[a-z]*\.so[.\d]*|python3[.\d]*)( \(deleted\))?$")
 SIGNAL_FIELDS = ("SigCgt", "SigIgn")
@@ -30,10 +32,6 @@ class Mapping:
     end: int
     permissions: str
     path: str
-
-    @property
-    def is_writable(self) -> bool:
-        return self.permissions[1] == "w"
 
     @property
     def is_executable(self) -> bool:
@@ -152,24 +150,11 @@ class ImageWords:
 def image_words(pid: int) -> ImageWords:
     """Reads them while the process runs: each word is whole, the picture as a whole is not of one moment."""
     addresses, contents = [], []
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:  # noqa: PTH123
-        for start, end in _writable_segments(pid):
-            data = os.pread(memory.fileno(), end - start, start)
-            assert len(data) == end - start
-            addresses.append(np.arange(start, end, 8, dtype=np.uint64))
+    for each in writable_data(pid):
+        if INTERPRETER_FILE.search(each.file):
+            data = read_memory(pid, each.start, each.end - each.start)
+            assert len(data) == each.end - each.start, each
+            addresses.append(np.arange(each.start, each.end, 8, dtype=np.uint64))
             contents.append(np.frombuffer(data, dtype="<u8"))
     assert addresses, f"process {pid} has no interpreter in its maps"
     return ImageWords(np.concatenate(addresses), np.concatenate(contents))
-
-
-def _writable_segments(pid: int) -> list[tuple[int, int]]:
-    """The interpreter's own, and the anonymous rest of its .bss that lies right behind."""
-    found: list[tuple[int, int]] = []
-    image_end = -1
-    for each in mappings(pid):
-        is_image = INTERPRETER_FILE.search(each.path) is not None
-        is_bss = not each.path and each.start == image_end
-        if (is_image or is_bss) and each.is_writable:
-            found.append((each.start, each.end))
-        image_end = each.end if is_image else -1
-    return found

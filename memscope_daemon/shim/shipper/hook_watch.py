@@ -12,13 +12,12 @@ back. Where there is any doubt, nothing is watched and nothing is said.
 
 from __future__ import annotations
 
-import dataclasses
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from memscope_daemon.shim.shipper.images import Span, read_memory, writable_data
 
 SHIM_NAME = "memscope_shim"
 TABLE_BYTES = 40  # PyMemAllocatorEx: ctx and four functions
@@ -28,15 +27,6 @@ _PIECE_BYTES = 4 << 20
 _LATER_NS = 500_000_000  # a record that was under way when the hooks went is not proof
 
 Words = npt.NDArray[np.uint64]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Span:
-    """Writable memory that belongs to ``file``: its data, or the .bss right behind."""
-
-    start: int
-    end: int
-    file: str
 
 
 class HookWatch:
@@ -105,7 +95,7 @@ class HookWatch:
             return True  # not searched: in doubt it is called
         return next(self._places(spans, hook), None) is not None
 
-    def _places(self, spans: Sequence[_Span], word: int) -> Iterator[int]:
+    def _places(self, spans: Sequence[Span], word: int) -> Iterator[int]:
         for span in spans:
             for at in range(span.start, span.end, _PIECE_BYTES):
                 data = self._read(at, min(_PIECE_BYTES, span.end - at))
@@ -113,31 +103,8 @@ class HookWatch:
                 yield from (at + 8 * int(index) for index in np.flatnonzero(words == np.uint64(word)))
 
     def _read(self, address: int, count: int) -> bytes:
-        try:
-            descriptor = os.open(f"/proc/{self._pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return b""
-        try:
-            return os.pread(descriptor, count, address)
-        except OSError:
-            return b""
-        finally:
-            os.close(descriptor)
+        return read_memory(self._pid, address, count)
 
-    def _spans(self) -> list[_Span]:
-        """Writable private data of all files but the shim, with the anonymous rest right behind each."""
-        try:
-            lines = Path(f"/proc/{self._pid}/maps").read_text().splitlines()
-        except OSError:
-            return []
-        found: list[_Span] = []
-        before, before_end = "", 0
-        for line in lines:
-            span, permissions, _, _, _, *path = line.split(maxsplit=5)
-            start, end = (int(part, 16) for part in span.split("-"))
-            file = path[0] if path else before if start == before_end else ""
-            before, before_end = file, end
-            is_other = not file.startswith("[") and SHIM_NAME not in file.rpartition("/")[2]
-            if file and is_other and permissions.startswith("rw-p"):
-                found.append(_Span(start, end, file))
-        return found
+    def _spans(self) -> list[Span]:
+        """Of all files but the shim."""
+        return [span for span in writable_data(self._pid) if SHIM_NAME not in span.file.rpartition("/")[2]]
