@@ -22,7 +22,9 @@ through the slow path.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
+from memscope_daemon.model.cost import StepChange
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import Step
 from memscope_daemon.monitor.cost import Spent
@@ -79,6 +81,15 @@ def ladder(asked: SamplingConfig) -> Ladder:
     sparsest = levels[-1].sampling
     levels += [Level(step, sparsest, 0.0) for step in (Step.COUNTERS_ONLY, Step.DETACHED)]
     return tuple(levels)
+
+
+def level_of(levels: Ladder, steps: Sequence[StepChange]) -> Level:
+    """The level that the last of the steps put into force; the first one, where that is of another ladder."""
+    for last in steps[-1:]:
+        for level in levels:
+            if (level.step, level.sampling) == (last.step, last.sampling):
+                return level
+    return levels[0]
 
 
 def judge(standing: Standing, levels: Ladder, budget_percent: float, spent: Spent, now_ns: int) -> Standing:

@@ -17,6 +17,7 @@ from memscope_daemon.monitor.budget import Ladder, Standing
 from memscope_daemon.monitor.cost import Spent, between, since_the_attach
 from memscope_daemon.monitor.process import cpu_ns
 from memscope_daemon.server.sessions import Entry
+from memscope_daemon.server.terms import Terms
 
 LOG = logging.getLogger("memscope.budget")
 LOOK_NS = 1_000_000_000
@@ -25,21 +26,28 @@ FLUSH = ingest_pb.Command(flush=ingest_pb.Flush())
 
 
 class BudgetKeeper:
-    """Of one session that was attached to from here. Used by one thread at a time."""
+    """Of one session. Used by one thread at a time. ``goes_on``: another daemon looked after it before; what
+    it cost until now is not judged again."""
 
-    def __init__(self, entry: Entry) -> None:
-        self._entry = entry
-        self._budget_percent = entry.info.max_overhead_percent
-        self._asked = entry.info.sampling
-        self._levels: Ladder = budget.ladder(self._asked)
-        self._standing = Standing(changed_ns=clock.monotonic_ns())
+    def __init__(self, entry: Entry, terms: Terms, *, goes_on: bool = False) -> None:
+        self._entry, self._terms = entry, terms
+        self._budget_percent = terms.max_overhead_percent
+        self._levels: Ladder = budget.ladder(terms.sampling)
+        self._standing = self._stood() if goes_on else Standing(changed_ns=clock.monotonic_ns())
         self._spent = Spent()
         self._floor_share = 0.0
-        self._counters = CostCounters()
-        self._cpu_at_attach_ns = self._cpu_ns = cpu_ns(entry.info.target.pid) or 0
+        self._counters = None if goes_on else CostCounters()
+        self._cpu_ns = terms.cpu_at_attach_ns
         self._looked_ns = self._detached_ns = clock.monotonic_ns()
-        if self._budget_percent:
+        if self._budget_percent and not entry.steps:
             self._note(self._standing, 0.0)
+
+    def _stood(self) -> Standing:
+        """Where the budget stood when the daemon before was lost."""
+        steps = self._entry.steps
+        level = self._levels.index(budget.level_of(self._levels, steps))
+        why = steps[-1].why if steps else "as asked for"
+        return Standing(level, changed_ns=clock.monotonic_ns(), why=why)
 
     def look(self) -> bool:
         """Once in a while; True: the session should be detached."""
@@ -51,12 +59,14 @@ class BudgetKeeper:
             self._budget_percent
         ):  # in a batch, though it be empty: a target at rest is told from a stream at rest
             self._entry.command(FLUSH)
-        if cpu is None or counters.time_ns == self._counters.time_ns:
+        before = self._counters
+        if cpu is None or counters.time_ns == (before.time_ns if before else 0):
             return False
         elapsed_ns, self._looked_ns = now_ns - self._looked_ns, now_ns
-        self._spent = self._spent.followed_by(
-            self._with_floor(between(self._counters, counters, cpu - self._cpu_ns, elapsed_ns))
-        )
+        if before is not None:
+            self._spent = self._spent.followed_by(
+                self._with_floor(between(before, counters, cpu - self._cpu_ns, elapsed_ns))
+            )
         self._counters, self._cpu_ns = counters, cpu
         self.note()
         return bool(self._budget_percent) and self._judge(now_ns)
@@ -64,7 +74,7 @@ class BudgetKeeper:
     def note(self) -> None:
         """The cost so far, into the report."""
         cpu = cpu_ns(self._entry.info.target.pid) or self._cpu_ns
-        self._entry.note_cost(since_the_attach(self._entry.counters, cpu - self._cpu_at_attach_ns))
+        self._entry.note_cost(since_the_attach(self._entry.counters, cpu - self._terms.cpu_at_attach_ns))
 
     @property
     def _step(self) -> Step:
@@ -92,8 +102,8 @@ class BudgetKeeper:
 
     def _begin_anew(self, now_ns: int) -> None:
         """Somebody has set the sampling: that is what is asked for now."""
-        self._asked = self._entry.info.sampling
-        self._levels = budget.ladder(self._asked)
+        self._terms = dataclasses.replace(self._terms, sampling=self._entry.info.sampling)
+        self._levels = budget.ladder(self._terms.sampling)
         self._standing = Standing(changed_ns=now_ns, why="the sampling was set anew")
         self._entry.set_paused(False)
         self._note(self._standing, self._spent.percent)
@@ -110,7 +120,7 @@ class BudgetKeeper:
 
     def _note(self, standing: Standing, cost_percent: float) -> None:
         level = self._levels[standing.level]
-        since_ns = self._counters.time_ns
+        since_ns = self._counters.time_ns if self._counters else 0
         self._entry.note_step(StepChange(level.step, since_ns, level.sampling, cost_percent, standing.why))
 
     def _detach_again(self, now_ns: int) -> bool:

@@ -19,7 +19,7 @@ from memscope_daemon.model.sums import Sums
 from memscope_daemon.store import questions
 from memscope_daemon.store.capture import Capture
 from memscope_daemon.store.questions import Key
-from memscope_daemon.timeline.live import Balance, LiveDump, LiveState
+from memscope_daemon.timeline.live import NOTHING, Balance, LiveDump, LiveState
 
 AGE_LOOKS = 20  # so often within the age
 NAMES = {Key.STACK: "stack", Key.THREAD: "thread", Key.DOMAIN: "domain"}
@@ -57,11 +57,14 @@ class Past:
     def with_past(self, key: Key, found: Balance) -> Balance:
         """``found``, which is of the events that are kept and of what is live, with what was allocated and
         freed before."""
-        parts, name = self._dump.sums, NAMES[key]
+        name = NAMES[key]
+        allocated = self._dump.sums.get(f"{name} allocated", NOTHING)
+        freed = self._dump.sums.get(f"{name} freed", NOTHING)
+        count = max(found.allocated.count, allocated.count, freed.count)
         return Balance(
-            _joined(found.allocated, parts.get(f"{name} allocated")),
-            _joined(found.freed, parts.get(f"{name} freed")),
-            found.live,
+            _joined(count, found.allocated, allocated),
+            _joined(count, found.freed, freed),
+            _joined(count, found.live),
         )
 
     def trim(self, stored_count: int, time_ns: int) -> None:
@@ -104,12 +107,10 @@ class Past:
         self._dump, self.raw_count = dump, raw_count
 
 
-def _joined(found: Sums, before: Sums | None) -> Sums:
-    if before is None:
-        return found
-    count = max(found.count, before.count)
+def _joined(count: int, *parts: Sums) -> Sums:
+    """One for each of ``count`` keys; a part that ends before has nothing of the keys beyond."""
     answer = sums.zero(count)
-    for part in (found, before):
+    for part in parts:
         answer.added[:, : part.count] += part.added
         np.maximum(answer.largest[:, : part.count], part.largest, out=answer.largest[:, : part.count])
     return answer

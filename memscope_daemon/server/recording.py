@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from memscope_daemon.ingest import losses as wire_losses
 from memscope_daemon.ingest.numbering import BatchNumbers, Verdict
 from memscope_daemon.metadata.tables import Tables
 from memscope_daemon.model.columns import RAW_ID_BIT, Columns, Flags
-from memscope_daemon.model.cost import CostCounters, StepChange
+from memscope_daemon.model.cost import CostCounters
 from memscope_daemon.model.dictionary import DictionaryRows, LossRow
 from memscope_daemon.model.history import HISTORIES, History
 from memscope_daemon.model.report import Resident
@@ -62,7 +60,8 @@ class _Pile:
 
 
 class Recording:
-    """Belongs to one thread. ``stored_batch``: the last batch that is stored, with all before it."""
+    """Belongs to one thread. ``stored_batch``: the last batch that is stored, with all before it. ``noted``:
+    texts by name, as they stood in the file when it was opened."""
 
     def __init__(
         self, path: Path, first_mode: SamplingMode, history: History = HISTORIES["unbounded"]
@@ -86,7 +85,7 @@ class Recording:
         self._written_count = 0
         self._cut_off_ns = 0
         self._slow_ns = 0
-        meta = self._capture.meta()
+        meta = self.noted = self._capture.meta()
         self.stored_batch = int(meta.get("last_batch", "0"))
         self._numbers = BatchNumbers(self.stored_batch)
         self._replay(meta)
@@ -229,15 +228,11 @@ class Recording:
             self._past.trim(self._live.event_count - self._past.event_count, self._time_ns)
 
     def note(self, meta: dict[str, str]) -> None:
-        """Stores texts by name: what the session is, how it ended."""
-        self._capture.append((), (), (), meta)
-
-    def note_steps(self, steps: Sequence[StepChange]) -> None:
-        """Stores the steps so far.
+        """Stores texts by name: what the session is, how it ended.
 
         :raises SystemFailure: the store refused.
         """
-        self.note({"steps": json.dumps([dataclasses.asdict(step) for step in steps])})
+        self._capture.append((), (), (), meta)
 
     def live_evidence(self, session: SessionInfo, resident: Resident, names: dict[int, str]) -> Evidence:
         """From the live state: quick; intervals of live figures can be a little too wide."""

@@ -20,11 +20,20 @@ from memscope_daemon.model.cost import Cost, CostCounters, StepChange
 from memscope_daemon.model.history import History
 from memscope_daemon.model.report import Resident
 from memscope_daemon.model.sampling import SamplingConfig
-from memscope_daemon.model.session import EndReason, SessionInfo, SessionState
+from memscope_daemon.model.session import EndReason, SessionInfo, SessionState, Step
+from memscope_daemon.monitor import budget
 from memscope_daemon.query.evidence import Evidence
 from memscope_daemon.server import messages
 from memscope_daemon.server.actor import Actor
 from memscope_daemon.server.recording import Recording
+from memscope_daemon.server.terms import (
+    Notes,
+    Terms,
+    noted_steps,
+    noted_terms,
+    recalled_steps,
+    recalled_terms,
+)
 from memscope_daemon.shim.job import Resume
 
 LOG = logging.getLogger("memscope.sessions")
@@ -48,6 +57,7 @@ class Entry:
         self._resident = Resident()
         self._names: dict[int, str] = {}
         self._cost: Cost | None = None
+        self._terms: Terms | None = None
         self._steps: tuple[StepChange, ...] = ()
         self._counters = CostCounters()
         self._is_paused = False
@@ -171,7 +181,11 @@ class Entry:
         with self._lock:
             self._info = dataclasses.replace(self._info, sampling=sampling)
             self._command_sampling(sampling)
-            return self._info
+            terms = self._terms = self._terms and dataclasses.replace(self._terms, sampling=sampling)
+            info = self._info
+        if terms is not None:
+            self._actor.post(lambda: self._store(noted_terms(terms)))
+        return info
 
     def _command_sampling(self, sampling: SamplingConfig) -> None:
         wire = ingest_pb.SetSampling(sampling=messages.sampling_to(sampling))
@@ -223,9 +237,30 @@ class Entry:
         with self._lock:
             self._names = {**self._names, **names}
 
-    def bound(self, history: History) -> None:
-        """How much of its events is kept from now on."""
-        self._actor.post(lambda: self._bound(history))
+    @property
+    def terms(self) -> Terms | None:
+        """What it was attached with; None: that was done by nobody here, nor by a daemon before."""
+        with self._lock:
+            return self._terms
+
+    @property
+    def steps(self) -> tuple[StepChange, ...]:
+        with self._lock:
+            return self._steps
+
+    def agree(self, terms: Terms) -> None:
+        """It goes on by these."""
+        with self._lock:
+            self._terms = terms
+            self._info = dataclasses.replace(
+                self._info, attach=terms.attach, max_overhead_percent=terms.max_overhead_percent
+            )
+        if terms.resident_at_attach_bytes is not None:
+            self.note_resident(terms.resident_at_attach_bytes)
+        if terms.history is not None:
+            history = terms.history
+            self._actor.post(lambda: self._bound(history))
+        self._actor.post(lambda: self._store(noted_terms(terms)))
 
     def note_cost(self, cost: Cost) -> None:
         """What memscope has cost the target so far."""
@@ -237,7 +272,7 @@ class Entry:
         with self._lock:
             steps = self._steps = (*self._steps, change)
             self._info = dataclasses.replace(self._info, step=change.step)
-        self._actor.post(lambda: self._store_steps(steps))
+        self._actor.post(lambda: self._store(noted_steps(steps)))
 
     def unnamed_threads(self) -> set[int]:
         """Native ids of threads that have no name yet."""
@@ -283,6 +318,27 @@ class Entry:
     def _open(self) -> None:
         self._recording = Recording(self._path, self._info.sampling.mode, self._history)
         self._rests = False
+        terms = recalled_terms(self._recording.noted)
+        if self.terms is None and terms is not None:
+            self._recall(terms, recalled_steps(self._recording.noted))
+
+    def _recall(self, terms: Terms, steps: tuple[StepChange, ...]) -> None:
+        """A daemon before this one attached to it, and may have gone some steps back. What the shipper does
+        may be older than what was last wanted: it will be reminded."""
+        level = budget.level_of(budget.ladder(terms.sampling), steps)
+        with self._lock:
+            self._terms, self._steps = terms, steps
+            self._info = dataclasses.replace(
+                self._info,
+                attach=terms.attach,
+                max_overhead_percent=terms.max_overhead_percent,
+                sampling=level.sampling,
+                step=level.step,
+            )
+            self._resident = Resident(self._resident.now_bytes, terms.resident_at_attach_bytes)
+            self._is_paused = level.step >= Step.COUNTERS_ONLY
+        if terms.history is not None:
+            self._bound(terms.history)
 
     def _close(self) -> None:
         recording, self._recording = self._recording, None
@@ -330,9 +386,9 @@ class Entry:
         if self._recording is not None:
             self._recording.bound(history)
 
-    def _store_steps(self, steps: tuple[StepChange, ...]) -> None:
+    def _store(self, notes: Notes) -> None:
         try:
-            self._of_recording().note_steps(steps)
+            self._of_recording().note(notes)
         except MemscopeError as error:
             LOG.error("session %s: %s", self.info.session_id, error)
 

@@ -20,11 +20,12 @@ from memscope_daemon.errors import AttachFailed, AttachRefused, MemscopeError, T
 from memscope_daemon.metadata.thread_names import read_thread_names
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import AttachFigures, EndReason, SessionInfo
-from memscope_daemon.monitor.process import resident_bytes
+from memscope_daemon.monitor.process import cpu_ns, resident_bytes
 from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.budget import BudgetKeeper
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.sessions import Entry
+from memscope_daemon.server.terms import Terms
 from memscope_daemon.shim.job import Resume
 
 LOG = logging.getLogger("memscope.tracking")
@@ -88,14 +89,19 @@ class Tracker:
         self._lock = threading.Condition()
         self._starting: set[int] = set()
         self._tracked: dict[str, _Tracked] = {}
+        self._inherited: dict[str, BudgetKeeper] = {}  # sessions that a daemon before this one attached
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._watcher.start()
 
     def began(self, entry: Entry) -> None:
         """A shipper has said Hello."""
+        session_id, terms = entry.info.session_id, entry.terms
         with self._lock:
             self._lock.notify_all()
+            is_ours = session_id in self._tracked or entry.info.target.pid in self._starting
+            if terms is not None and not is_ours and session_id not in self._inherited:
+                self._inherited[session_id] = BudgetKeeper(entry, terms, goes_on=True)
 
     def attach(self, attempt: Attempt) -> SessionInfo:
         """:raises MemscopeError: refused, failed, or already attached; the message says how the target is."""
@@ -185,13 +191,18 @@ class Tracker:
                 "try again; see the daemon's log",
             )
         entry = self._book.get(session_id)
-        entry.change(max_overhead_percent=attempt.max_overhead_percent)
-        if attempt.history is not None:
-            entry.bound(attempt.history)
+        terms = Terms(
+            entry.info.sampling,
+            attempt.max_overhead_percent,
+            attempt.history,
+            cpu_ns(attempt.pid) or 0,
+            resident_bytes(attempt.pid),
+            tracking.attach_figures,
+        )
+        entry.agree(terms)
         with self._lock:
-            self._tracked[session_id] = _Tracked(tracking, BudgetKeeper(entry))
-        entry.note_resident(resident_bytes(attempt.pid))
-        return entry.change(attach=tracking.attach_figures)
+            self._tracked[session_id] = _Tracked(tracking, BudgetKeeper(entry, terms))
+        return entry.info
 
     def _has_begun(self, session_id: str) -> bool:
         """Whether its shipper has said Hello, and may have gone again."""
@@ -260,6 +271,7 @@ class Tracker:
                 else:  # another one takes a while to start: the others need not wait for it
                     arguments = (session_id, one, self._shipper_lost)
                     threading.Thread(target=self._with, args=arguments, name="successor", daemon=True).start()
+            self._look_after_inherited()
 
     def _with(self, session_id: str, one: _Tracked, look: Callable[[str, _Tracked], None]) -> None:
         """One that is just being detached, or looked after, is in good hands."""
@@ -276,16 +288,36 @@ class Tracker:
         if entry.ended.is_set():
             self._forget(session_id, one)
             return
-        entry.note_resident(resident_bytes(entry.info.target.pid))
-        if one.keeper.look():
-            entry.end_over_budget(
-                f"{entry.info.max_overhead_percent:g} % is less than the hooks cost by themselves"
-            )
-            threading.Thread(
-                target=self._detach_quietly, args=(session_id,), name="over-budget", daemon=True
-            ).start()
+        self._keep_to_budget(entry, one.keeper)
         if time.monotonic() - one.names_at > one.names_each_s:
             self._read_names(entry, one, NAMES_TIMEOUT_S)
+
+    def _look_after_inherited(self) -> None:
+        """Their shippers are no children of this daemon's: they end, or come again, by themselves."""
+        with self._lock:
+            inherited = dict(self._inherited)
+        for session_id, keeper in inherited.items():
+            try:
+                entry = self._book.get(session_id)
+                if entry.ended.is_set():
+                    self._inherited.pop(session_id)
+                else:
+                    self._keep_to_budget(entry, keeper)
+            except (
+                Exception
+            ) as error:  # its file is gone, or whatever it is: the others want to be looked after
+                LOG.error("session %s: %r", session_id, error)
+                self._inherited.pop(session_id)
+
+    def _keep_to_budget(self, entry: Entry, keeper: BudgetKeeper) -> None:
+        entry.note_resident(resident_bytes(entry.info.target.pid))
+        if not keeper.look():
+            return
+        entry.end_over_budget(
+            f"{entry.info.max_overhead_percent:g} % is less than the hooks cost by themselves"
+        )
+        arguments = (entry.info.session_id,)
+        threading.Thread(target=self._detach_quietly, args=arguments, name="over-budget", daemon=True).start()
 
     def _shipper_lost(self, session_id: str, one: _Tracked) -> None:
         """What it sent is stored. Another takes over on the same rings; where none can, the target goes quiet

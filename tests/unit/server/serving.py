@@ -119,6 +119,11 @@ class Serving:
         self.host.close()
         self.book.close()
 
+    def crash(self) -> None:
+        """Ends as a daemon does that is killed: without a word to anybody."""
+        self.tracker._tracked.clear()
+        self.close()
+
     def _make(self, attempt: Attempt) -> FakeTracking:
         tracking = FakeTracking(attempt, self.address, len(self.made) + 1)
         self.prepare(tracking)

@@ -10,6 +10,8 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ from memscope_daemon.monitor import cost
 from memscope_daemon.server import budget as keeper
 from memscope_daemon.server import tracking as tracking_module
 from tests.support.waiting import until
-from tests.unit.server.mini_shipper import MiniShipper, batch, events
+from tests.unit.server.mini_shipper import MiniShipper, batch, dictionary, events, hello
 from tests.unit.server.serving import Serving
 
 EVERYTHING = Sampling.rate(1.0, depth=20)
@@ -41,8 +43,11 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 class Costly:
     """Keeps sending batches; from one to the next ``spent_ns`` are said to go into the slow path."""
 
-    def __init__(self, wire: MiniShipper, spent_ns: int = 300 * MS) -> None:
+    def __init__(
+        self, wire: MiniShipper, spent_ns: int = 300 * MS, so_far_ns: int = 0, first: int = 2
+    ) -> None:
         self.wire, self.spent_ns = wire, spent_ns
+        self._number, self._total_ns = first, so_far_ns
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -55,12 +60,11 @@ class Costly:
         self._thread.join()
 
     def _run(self) -> None:
-        number, total_ns = 1, 0
         while not self._ending.wait(0.01):
-            total_ns += self.spent_ns
-            number += 1
-            passes = pb.PassCosts(timed_one_in=2, gil_timed_ns=total_ns // 2)
-            self.wire.send(batch(number, events(size_bytes=[31]), passes=passes))
+            self._total_ns += self.spent_ns
+            passes = pb.PassCosts(timed_one_in=2, gil_timed_ns=self._total_ns // 2)
+            self.wire.send(batch(self._number, events(size_bytes=[31]), passes=passes))
+            self._number += 1
 
 
 @pytest.fixture
@@ -79,6 +83,10 @@ def wire(serving: Serving, session: Session) -> Iterator[MiniShipper]:
 def now(client: Client, session: Session) -> Session:
     (found,) = [one for one in client.sessions(include_ended=True) if one.session_id == session.session_id]
     return found
+
+
+def document(client: Client, session: Session) -> Any:
+    return json.loads(client.export(session.session_id, "json")[1])
 
 
 def test_a_session_that_costs_too_much_steps_back_and_leaves_in_the_end(
@@ -116,7 +124,7 @@ def test_the_report_says_which_step_was_in_force_when_and_why(
 ) -> None:
     with Costly(wire):
         until(lambda: now(client, session).is_ended, "the session to end")
-    found = json.loads(client.export(session.session_id, "json")[1])
+    found = document(client, session)
     assert found["max_overhead_percent"] == 5.0
     assert found["cost"]["in_target_ns"] > 0
     assert [step["step"] for step in found["steps"]][:2] == ["full", "fewer_samples"]
@@ -172,3 +180,54 @@ def test_a_budget_that_makes_no_sense_is_refused(client: Client, percent: float)
         client.attach(os.getpid(), EVERYTHING, max_overhead_percent=percent).result()
     assert refused.value.code == "config.bad-overhead"
     assert refused.value.exit_code == 2
+
+
+def test_a_daemon_that_comes_after_goes_on_with_the_budget(folder: Path) -> None:
+    with Serving(folder) as serving, Client(serving.address) as client:
+        session = client.attach(os.getpid(), EVERYTHING, max_overhead_percent=5.0, history="testing").result()
+        wire = serving.made[0].wire
+        assert wire is not None
+        wire.send(batch(1, events(size_bytes=[31]), dictionary=dictionary(1)))
+        with Costly(wire):
+            until(lambda: now(client, session).step == "fewer_samples", "a step back")
+        before = now(client, session)
+        written = document(client, session)
+        serving.crash()
+        wire.close()
+    with Serving(folder) as serving, Client(serving.address) as client:
+        wire = MiniShipper(serving.address, hello(session.session_id, pid=os.getpid()))
+        found = now(client, session)
+        assert (found.step, found.max_overhead_percent) == ("fewer_samples", 5.0)
+        assert found.sampling == before.sampling
+        wire.read()  # it had not heard of the last step
+        assert wire.commands[0].set_sampling.sampling.value == before.sampling.value
+        again = document(client, session)
+        assert [step["step"] for step in again["steps"]] == ["full", "fewer_samples"]
+        assert again["history"]["preset"] == "testing"
+        assert again["max_overhead_percent"] == 5.0
+        assert again["attach"] == written["attach"]
+        assert (
+            again["resident_memory"]["at_attach_bytes"]
+            == written["resident_memory"]["at_attach_bytes"]
+            is not None
+        )
+        with Costly(wire, first=wire.last_batch + 1):
+            until(lambda: now(client, session).step == "counters_only", "another step back")
+
+
+def test_a_budget_that_was_kept_is_not_missed_for_what_came_before(folder: Path) -> None:
+    with Serving(folder) as serving, Client(serving.address) as client:
+        session = client.attach(os.getpid(), EVERYTHING, max_overhead_percent=5.0).result()
+        wire = serving.made[0].wire
+        assert wire is not None
+        wire.send(batch(1, events(size_bytes=[31]), dictionary=dictionary(1)))
+        until(lambda: document(client, session)["quality"]["recorded_count"] == 1, "the batch to be taken")
+        serving.crash()
+        wire.close()
+    with Serving(folder) as serving, Client(serving.address) as client:
+        wire = MiniShipper(serving.address, hello(session.session_id, pid=os.getpid()))
+        with Costly(wire, spent_ns=0, so_far_ns=3600 * 1000 * MS, first=2):
+            until(lambda: client.figures(session.session_id).cost.in_target_ns > 0, "a look")
+            looked = now(client, session).duration_ns
+            until(lambda: now(client, session).duration_ns > looked + 20 * MS, "some more")
+        assert [step.step for step in client.report(session.session_id).steps] == ["full"]

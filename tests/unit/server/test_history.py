@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from memscope_daemon.model.history import HISTORIES, History
@@ -112,6 +112,7 @@ def stored(found: Recording, table: str = "events") -> int:
     shares=st.lists(st.sampled_from([0.0, 0.45, 0.55, 1.0]), min_size=7, max_size=7),
     keep_share=st.sampled_from([0.1, 0.8]),
 )
+@example(seed=1, sizes=[1, 103], shares=[0.0, 1.0] + 5 * [0.0], keep_share=0.1)  # keys of the past only
 def test_every_figure_is_that_of_a_recording_that_forgets_nothing(
     tmp_path_factory: pytest.TempPathFactory,
     seed: int,
