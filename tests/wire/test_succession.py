@@ -45,6 +45,7 @@ def daemon(scripted, tmp_path):
 def kill(session: Shipping, daemon: Daemon) -> None:
     """Kills the shipper; what it sent behind the last resume point never reached the daemon."""
     ended_count = daemon.scripted.ended_count
+    until(lambda: len(daemon.scripted.hellos) > ended_count, "its stream")  # which may begin after it reads
     session.shipper.kill()
     until(lambda: daemon.scripted.ended_count > ended_count, "its stream to end")
     del daemon.scripted.batches[daemon.taken :]
