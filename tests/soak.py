@@ -1,8 +1,9 @@
-"""Drills for as long as you like: ``scripts/soak DRILL [--seconds N] [--seed S]``."""
+"""Drills for as long as you like: ``scripts/soak DRILL [--seconds N | --rounds N] [--seed S]``."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import random
 import secrets
 import sys
@@ -57,18 +58,29 @@ RUNS: dict[str, Callable[[list[str]], int]] = {
 }
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """``rounds``: that many, or as many as fit into ``seconds`` (None)."""
+
+    seconds: float
+    rounds: int | None
+
+    def is_over(self, done: int, elapsed_s: float) -> bool:
+        return elapsed_s >= self.seconds if self.rounds is None else done >= self.rounds
+
+
 def dice(seed: int, name: str, number: int) -> random.Random:
     """Each round has dice of its own, so that it can be repeated alone."""
     return random.Random(f"{seed}/{name}/{number}")
 
 
-def rounds(name: str, seed: int, first: int, seconds: float) -> int:
-    """Runs rounds until the time is up; returns how many failed. Each begins in a folder of its own after
-    one that failed."""
-    ends, number, failed = time.monotonic() + seconds, first, 0
+def rounds(name: str, seed: int, first: int, plan: Plan) -> int:
+    """Runs rounds as planned; returns how many failed. Each begins in a folder of its own after one that
+    failed."""
+    began, number, failed = time.monotonic(), first, 0
     with tempfile.TemporaryDirectory(prefix="memscope-soak-") as folder:
         rig = Rig(Path(folder))
-        while number == first or time.monotonic() < ends:
+        while number == first or not plan.is_over(number - first, time.monotonic() - began):
             try:
                 print(f"{name} round {number}: {DRILLS[name](rig, dice(seed, name, number))}", flush=True)
             except Exception:
@@ -78,7 +90,8 @@ def rounds(name: str, seed: int, first: int, seconds: float) -> int:
                 print(f"{name} round {number} FAILED: again with --seed {seed} --round {number}", flush=True)
             number += 1
         rig.close()
-    print(f"{name}: {number - first} rounds, {failed} failed, seed {seed}", flush=True)
+    took_s = time.monotonic() - began
+    print(f"{name}: {number - first} rounds, {failed} failed, {took_s:.0f} s, seed {seed}", flush=True)
     return failed
 
 
@@ -94,12 +107,14 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("drill", choices=[*DRILLS, "all"], metavar="DRILL")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each drill (60)")
+    parser.add_argument("--rounds", type=int, help="so many of each drill, however long they take")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="a random one, printed")
     parser.add_argument("--round", type=int, default=0, help="the first round: to repeat one that failed")
     args = parser.parse_args(arguments)
     names = list(DRILLS) if args.drill == "all" else [args.drill]
     print(f"seed {args.seed}", flush=True)
-    return int(sum(rounds(name, args.seed, args.round, args.seconds) for name in names) > 0)
+    plan = Plan(args.seconds, args.rounds)
+    return int(sum(rounds(name, args.seed, args.round, plan) for name in names) > 0)
 
 
 if __name__ == "__main__":
