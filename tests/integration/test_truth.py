@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+import scipy.stats
 
 from memscope_client import Estimate, Sampling, Site
 from tests.support import fay_feuer
@@ -18,7 +19,10 @@ from tests.support.targets import Target
 from tests.support.truth import KnownSite, Run, watch_one_run
 
 SEEDS, SEEDS_SLOW = 10, 200
-COVERAGE = 0.94
+COVERAGE, CLAIMED = 0.94, 0.95
+#: How seldom intervals that hold as often as they claim may fail the test: few seeds are some two hundred
+#: pairs, of which chance alone can let a tenth miss. Many seeds are held to COVERAGE itself.
+BY_CHANCE = 1e-5
 PARTIAL = 0.5
 WIDER_AT_MOST = 1.1
 EXACT_SCALE = 0.2
@@ -125,6 +129,13 @@ def seeded(sampling: Sampling, seed: int) -> Sampling:
     return dataclasses.replace(sampling, seed=seed, seed_given=True)
 
 
+def least(pair_count: int, seed_count: int) -> float:
+    """The share of intervals that must hold."""
+    if seed_count >= SEEDS_SLOW:
+        return COVERAGE
+    return float(scipy.stats.binom.ppf(BY_CHANCE, pair_count, CLAIMED)) / pair_count
+
+
 def share(found: list[Pair]) -> float:
     """Of the intervals that hold the truth."""
     return sum(pair.holds for pair in found) / len(found)
@@ -139,7 +150,7 @@ def judge(runs: list[Run], measure: str, figures: list[str]) -> list[str]:
     mixed = [pair for pair in found if apart and pair.known.mixes_sizes]
     partial = [pair for pair in found if pair.is_partial and not (apart and pair.known.mixes_sizes)]
     assert len(partial) >= 20 * len(runs) * 0.5, "the test has something to judge"
-    coverage = share(partial)
+    coverage, bar = share(partial), least(len(partial), len(runs))
     # Where nothing was sampled there is a bound, but no interval to compare.
     both = [pair for pair in partial if pair.independent is not None and pair.independent.width > 0]
     ratio = sum(pair.estimate.high - pair.estimate.low for pair in both) / sum(
@@ -155,7 +166,7 @@ def judge(runs: list[Run], measure: str, figures: list[str]) -> list[str]:
         + (f" (sites that mix sizes: {share(mixed):.4f} of {len(mixed)})" if mixed else "")
     )
     return [
-        *([f"{name}: {coverage:.4f} of the intervals hold the truth"] if coverage < COVERAGE else []),
+        *([f"{name}: {coverage:.4f} of the intervals hold the truth"] if coverage < bar else []),
         *([f"{name}: {ratio:.3f} times as wide as need be"] if ratio > WIDER_AT_MOST else []),
         *[
             f"{name}: {pair.known.function} is said to be exact: {pair.estimate}, {pair.truth}"
