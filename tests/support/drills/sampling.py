@@ -11,10 +11,12 @@ import contextlib
 import dataclasses
 import functools
 import json
+import math
 import os
 import random
 import secrets
 import signal
+import statistics
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -153,8 +155,9 @@ def sampling(rig: Rig, dice: random.Random, changes: int = CHANGES, way: str = "
             counts = check_counts(report, rings)
         assert target.errors == 0
         target.end()
-    told = check_told(rig, session.session_id, [first, *changer.commanded])
-    errors = judge(report, known, runs)
+    settings = [first, *changer.commanded]
+    told = check_told(rig, session.session_id, settings)
+    errors = judge(report, known, runs, settings)
     hits = held(errors, known, report)
     text = (
         f"{changes} changes, {told} in force, {runs} runs; {told_of(errors, report)}, {hits} intervals hold"
@@ -203,7 +206,7 @@ def loses_allocations(cause: str) -> bool:
     return not cause.startswith("free_") and cause not in ONLY_NAMES
 
 
-def judge(report: Report, known: tuple[KnownSite, ...], runs: int) -> list[Error]:
+def judge(report: Report, known: tuple[KnownSite, ...], runs: int, settings: list[Sampling]) -> list[Error]:
     """No bias; where samples were lost, none beyond what was counted. No interval far from the truth."""
     found = unbiased.read_sites(report.session.store_path, FILE)
     errors = unbiased.errors_of(
@@ -211,22 +214,37 @@ def judge(report: Report, known: tuple[KnownSite, ...], runs: int) -> list[Error
     )
     lost = lost_bytes(report)
     if lost:
-        check_total(errors, lost, sum(one.estimate_bytes for one in found.values()))
+        check_total(errors, lost, sum(one.estimate_bytes for one in found.values()), settings)
     else:
         assert abs(unbiased.z_of(errors)) <= FAR, told_of(errors, report)
     return errors
 
 
-def check_total(errors: list[Error], lost: float, recorded: float) -> None:
+def check_total(errors: list[Error], lost: float, recorded: float, settings: list[Sampling]) -> None:
     """What was recorded and what was lost are together the truth, and what the rest of the program did: the
-    same share of that will have been lost, half as much, or half as much again."""
+    same share of that will have been lost, half as much, or half as much again.
+
+    How far chance can take the sum is told from the truth: the few largest blocks are a third of it, and
+    samples among which by chance there are none of these do not know how much they spread.
+    """
     sites = sum(one.found.estimate_bytes for one in errors)
     true = sum(one.true_bytes for one in errors)
-    spread = (sum(one.found.variance for one in errors) * (recorded + lost) / recorded) ** 0.5
+    spread = sum(one.true_bytes * one.size_bytes * odds(one.size_bytes, settings) for one in errors) ** 0.5
     others = recorded - sites
     above = recorded + lost - true - others * (1 + lost / recorded)
     may_be = FAR * spread + others * lost / recorded / 2
     assert abs(above) <= may_be, (recorded, lost, true, spread, others)
+
+
+def odds(size_bytes: int, settings: list[Sampling]) -> float:
+    """Against a block of that size being drawn, (1 - p) / p, on average over settings of which each was in
+    force for about as long as the others."""
+    return statistics.fmean(
+        1.0 / each.value - 1.0
+        if each.mode == "rate"
+        else 1.0 / math.expm1(min(size_bytes / each.value, 500.0))
+        for each in settings
+    )
 
 
 def held(errors: list[Error], known: tuple[KnownSite, ...], report: Report) -> int:
