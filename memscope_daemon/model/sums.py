@@ -117,6 +117,12 @@ def regroup(sums: Sums, group: Integers, count: int) -> Sums:
     return Sums(added, largest)
 
 
+def padded(some: Sums, count: int) -> Sums:
+    """The same with ``count`` sets at least; those that are added are empty."""
+    pad = ((0, 0), (0, max(count - some.count, 0)))
+    return Sums(np.pad(some.added, pad), np.pad(some.largest, pad))
+
+
 def total(sums: Sums) -> Sums:
     """All sets joined to one."""
     return regroup(sums, np.zeros(sums.count, np.int64), 1)

@@ -52,7 +52,8 @@ def sites(evidence: Evidence, limit: int = 0) -> tuple[Site, ...]:
     """Allocation sites by live bytes, most first; at most ``limit`` of them, 0 = all."""
     names, group, stacks = _sites_of(evidence)
     by_site = _regroup(evidence.stacks, stacks, group, len(names))
-    peak_sums = _padded(evidence.peak.by_stack, evidence.stacks.allocated.count).take(stacks)
+    # Stacks that are younger than the peak held nothing then.
+    peak_sums = sums.padded(evidence.peak.by_stack, evidence.stacks.allocated.count).take(stacks)
     peak_by_site = sums.regroup(peak_sums, group, len(names))
     order = _most_first(by_site)[: limit or None]
     answers = _answers(_take(by_site, order), unseen(evidence), margins(evidence))
@@ -122,13 +123,6 @@ def _regroup(part: Balance, chosen: Integers, group: Integers, count: int) -> Ba
 
 def _take(part: Balance, chosen: Integers) -> Balance:
     return Balance(part.allocated.take(chosen), part.freed.take(chosen), part.live.take(chosen))
-
-
-def _padded(some: Sums, count: int) -> Sums:
-    """The same with ``count`` sets at least: stacks that are younger than the peak held nothing then."""
-    missing = max(count - some.count, 0)
-    pad = ((0, 0), (0, missing))
-    return Sums(np.pad(some.added, pad), np.pad(some.largest, pad))
 
 
 def _most_first(by_site: Balance) -> Integers:

@@ -33,7 +33,7 @@ class BudgetKeeper:
         self._entry, self._terms = entry, terms
         self._budget_percent = terms.max_overhead_percent
         self._levels: Ladder = budget.ladder(terms.sampling)
-        self._standing = self._stood() if goes_on else Standing(changed_ns=clock.monotonic_ns())
+        self._standing = self._stood()
         self._spent = Spent()
         self._floor_share = 0.0
         self._counters = None if goes_on else CostCounters()
@@ -43,11 +43,11 @@ class BudgetKeeper:
             self._note(self._standing, 0.0)
 
     def _stood(self) -> Standing:
-        """Where the budget stood when the daemon before was lost."""
+        """At the first level, or where it stood when the daemon before was lost."""
         steps = self._entry.steps
         level = self._levels.index(budget.level_of(self._levels, steps))
-        why = steps[-1].why if steps else "as asked for"
-        return Standing(level, changed_ns=clock.monotonic_ns(), why=why)
+        standing = Standing(level, changed_ns=clock.monotonic_ns())
+        return dataclasses.replace(standing, why=steps[-1].why) if steps else standing
 
     def look(self) -> bool:
         """Once in a while; True: the session should be detached."""
@@ -55,9 +55,8 @@ class BudgetKeeper:
         if now_ns - self._looked_ns < LOOK_NS:
             return False
         counters, cpu = self._entry.counters, cpu_ns(self._entry.info.target.pid)
-        if (
-            self._budget_percent
-        ):  # in a batch, though it be empty: a target at rest is told from a stream at rest
+        if self._budget_percent:
+            # In a batch, though it be empty: a target at rest is told from a stream at rest.
             self._entry.command(FLUSH)
         before = self._counters
         if cpu is None or counters.time_ns == (before.time_ns if before else 0):

@@ -64,7 +64,7 @@ class Past:
         return Balance(
             _joined(count, found.allocated, allocated),
             _joined(count, found.freed, freed),
-            _joined(count, found.live),
+            sums.padded(found.live, count),
         )
 
     def trim(self, stored_count: int, time_ns: int) -> None:
@@ -107,10 +107,7 @@ class Past:
         self._dump, self.raw_count = dump, raw_count
 
 
-def _joined(count: int, *parts: Sums) -> Sums:
-    """One for each of ``count`` keys; a part that ends before has nothing of the keys beyond."""
-    answer = sums.zero(count)
-    for part in parts:
-        answer.added[:, : part.count] += part.added
-        np.maximum(answer.largest[:, : part.count], part.largest, out=answer.largest[:, : part.count])
-    return answer
+def _joined(count: int, one: Sums, other: Sums) -> Sums:
+    """One for each of ``count`` keys; either may end before."""
+    one, other = sums.padded(one, count), sums.padded(other, count)
+    return Sums(one.added + other.added, np.maximum(one.largest, other.largest))

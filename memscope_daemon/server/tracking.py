@@ -299,15 +299,15 @@ class Tracker:
         for session_id, keeper in inherited.items():
             try:
                 entry = self._book.get(session_id)
-                if entry.ended.is_set():
-                    self._inherited.pop(session_id)
-                else:
+                is_over = entry.ended.is_set()
+                if not is_over:
                     self._keep_to_budget(entry, keeper)
-            except (
-                Exception
-            ) as error:  # its file is gone, or whatever it is: the others want to be looked after
+            except Exception as error:  # whatever it is, the others want to be looked after too
                 LOG.error("session %s: %r", session_id, error)
-                self._inherited.pop(session_id)
+                is_over = True
+            if is_over:
+                with self._lock:
+                    self._inherited.pop(session_id)
 
     def _keep_to_budget(self, entry: Entry, keeper: BudgetKeeper) -> None:
         entry.note_resident(resident_bytes(entry.info.target.pid))

@@ -82,7 +82,7 @@ def lay_out(capacities: Capacities) -> Geometry:
     record_bytes = ctypes.sizeof(layout.Record)
     live_bytes = layout.LIVE_BYTES
     slot_bytes = ctypes.sizeof(layout.Slot)
-    row = _Row(_pages(ctypes.sizeof(layout.Session)))
+    row = _Row(whole_pages(ctypes.sizeof(layout.Session)))
     return Geometry(
         capacities,
         events_offset=row.place(capacities.event * record_bytes),
@@ -104,9 +104,10 @@ class _Row:
 
     def place(self, part_bytes: int) -> int:
         """Where a part of this length begins."""
-        begin, self.end = self.end, self.end + _pages(part_bytes)
+        begin, self.end = self.end, self.end + whole_pages(part_bytes)
         return begin
 
 
-def _pages(count_bytes: int) -> int:
+def whole_pages(count_bytes: int) -> int:
+    """So many bytes, or the next more that are pages."""
     return -(-count_bytes // PAGE_BYTES) * PAGE_BYTES

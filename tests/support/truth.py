@@ -13,6 +13,13 @@ from tests.support.targets import PROGRAMS, Target
 FILE = str(PROGRAMS / "truth.py")
 
 
+def probability(size_bytes: int, sampling: Sampling) -> float:
+    """With which a block of that size is sampled."""
+    if sampling.mode == "rate":
+        return sampling.value
+    return -math.expm1(-size_bytes / sampling.value)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class KnownSite:
     """What one run allocates at a site, and what of it stays."""
@@ -32,9 +39,7 @@ class KnownSite:
 
     def probability(self, sampling: Sampling) -> float:
         """With which its largest block is sampled."""
-        if sampling.mode == "rate":
-            return sampling.value
-        return -math.expm1(-self.largest_block_bytes / sampling.value)
+        return probability(self.largest_block_bytes, sampling)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class HookWatch:
 
     def _word(self, address: int) -> int:
         """-1: it cannot be read."""
-        data = self._read(address, 8)
+        data = read_memory(self._pid, address, 8)
         return int.from_bytes(data, "little") if len(data) == 8 else -1
 
     def _find(self, image: int) -> tuple[int, ...]:
@@ -98,12 +98,9 @@ class HookWatch:
     def _places(self, spans: Sequence[Span], word: int) -> Iterator[int]:
         for span in spans:
             for at in range(span.start, span.end, _PIECE_BYTES):
-                data = self._read(at, min(_PIECE_BYTES, span.end - at))
+                data = read_memory(self._pid, at, min(_PIECE_BYTES, span.end - at))
                 words: Words = np.frombuffer(data[: len(data) // 8 * 8], "<u8")
                 yield from (at + 8 * int(index) for index in np.flatnonzero(words == np.uint64(word)))
-
-    def _read(self, address: int, count: int) -> bytes:
-        return read_memory(self._pid, address, count)
 
     def _spans(self) -> list[Span]:
         """Of all files but the shim."""

@@ -12,7 +12,8 @@ import os
 import struct
 from pathlib import Path
 
-PAGE_BYTES = 4096
+from memscope_daemon.shim.geometry import PAGE_BYTES, whole_pages
+
 _HEADER_BYTES = 64
 _PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")  # type, flags, offset, address, -, file bytes, memory bytes, -
 _ET_EXEC, _PT_LOAD = 2, 1
@@ -86,5 +87,4 @@ def _image_end(pid: int, start: int) -> int:
     if len(raw) < each * count or not loads:
         return _NOT_KNOWN
     base = 0 if kind == _ET_EXEC else start - min(address for address, _ in loads) // PAGE_BYTES * PAGE_BYTES
-    end = base + max(address + memory for address, memory in loads)
-    return -(-end // PAGE_BYTES) * PAGE_BYTES
+    return whole_pages(base + max(address + memory for address, memory in loads))

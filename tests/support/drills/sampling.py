@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import math
 import os
 import random
 import secrets
@@ -29,7 +28,7 @@ from tests.support.daemon import Serving
 from tests.support.drills.rig import OF_SHIPPERS, Rig, any_interpreter, check_counts
 from tests.support.rings import RingView, kill_all
 from tests.support.targets import Target
-from tests.support.truth import FILE, KnownSite, known_sites
+from tests.support.truth import FILE, KnownSite, known_sites, probability
 from tests.support.unbiased import Error
 from tests.support.waiting import until
 
@@ -239,12 +238,7 @@ def check_total(errors: list[Error], lost: float, recorded: float, settings: lis
 def odds(size_bytes: int, settings: list[Sampling]) -> float:
     """Against a block of that size being drawn, (1 - p) / p, on average over settings of which each was in
     force for about as long as the others."""
-    return statistics.fmean(
-        1.0 / each.value - 1.0
-        if each.mode == "rate"
-        else 1.0 / math.expm1(min(size_bytes / each.value, 500.0))
-        for each in settings
-    )
+    return statistics.fmean(1.0 / probability(size_bytes, each) - 1.0 for each in settings)
 
 
 def held(errors: list[Error], known: tuple[KnownSite, ...], report: Report) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from memscope_daemon.shim.shipper.hook_watch import CALLED_AFTER_ALL, TABLE_BYTES, HookWatch
+from tests.support.libraries import compiled
 
 HOOKS = (0x6D656D73636F7031, 0x6D656D73636F7032, 0x6D656D73636F7033)
 NOTHING_RECORDED = (0, 0, 0)
@@ -64,13 +64,7 @@ class Image:
 
 @pytest.fixture
 def image(tmp_path: Path) -> Iterator[Image]:
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("needs a compiler")
-    source, library = tmp_path / "image.c", tmp_path / "image.so"
-    source.write_text(SOURCE)
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
-    command = [sys.executable, "-c", HOLDER, str(library)]
+    command = [sys.executable, "-c", HOLDER, str(compiled(SOURCE, tmp_path))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         made = Image(holder)
         made.hook()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from memscope_daemon.shim.shipper.images import read_memory, writable_data
+from tests.support.libraries import compiled
 from tests.support.outside import mappings
 
 BSS_BYTES = 48 << 20  # larger than any gap between the libraries: it is loaded below the latest mapping
@@ -36,12 +34,7 @@ sys.stdin.read()
 
 
 def test_memory_right_behind_a_files_bss_is_not_its_own(tmp_path: Path) -> None:
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("needs a compiler")
-    source, library = tmp_path / "image.c", tmp_path / "image.so"
-    source.write_text(SOURCE)
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    library = compiled(SOURCE, tmp_path)
     command = [sys.executable, "-c", HOLDER, str(library)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
