@@ -161,6 +161,11 @@ class Daemon:
         """Since the last question of a client was answered; 0 while one is, and while nothing is served."""
         return self._running.book.unasked_ns if self._running else 0
 
+    @property
+    def stamp(self) -> tuple[int, frozenset[str]]:
+        """Another one as soon as a session has begun or ended; its second half: those that have not ended."""
+        return self._running.book.stamp if self._running else (0, frozenset())
+
     def stop(self) -> None:
         """Detaches from all targets, stores what they sent, and ends. May be called twice."""
         running, self._running = self._running, None

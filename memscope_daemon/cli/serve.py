@@ -25,6 +25,7 @@ examples:
   memscoped serve --address unix:/run/m.sock     elsewhere; clients take --daemon unix:/run/m.sock
 """
 LOOK_S = 0.5
+NOTHING_BEGUN: tuple[int, frozenset[str]] = (0, frozenset())
 LINGER_LOOKS = 10  # a client that has just detached still fetches its report
 
 
@@ -76,34 +77,45 @@ def run(args: argparse.Namespace) -> int:
         say(f"serving at {address}")
         try:
             with Client(address) as client:
-                signalled = Keeper(client, events, args.export).run(
-                    (lambda: daemon.unasked_ns) if args.until_idle else None
-                )
+                keeper = Keeper(client, events, args.export, lambda: daemon.stamp)
+                signalled = keeper.run((lambda: daemon.unasked_ns) if args.until_idle else None)
         finally:
             daemon.stop()
     return signalled.exit_code if signalled else int(ExitCode.DONE)
 
 
 class Keeper:
-    """Looks after the sessions of a daemon: exports those nobody fetches, knows when all are over."""
+    """Looks after the sessions of a daemon: exports those nobody fetches, knows when all are over.
 
-    def __init__(self, client: Client, events: queue.SimpleQueue[Any], folder: Path | None) -> None:
+    ``stamp``: another one when a session has begun or ended, and the ids of those under way. Sessions are
+    listed only then: a daemon that has hundreds of them which are over does not look at each all the time.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        events: queue.SimpleQueue[Any],
+        folder: Path | None,
+        stamp: Callable[[], tuple[int, frozenset[str]]],
+    ) -> None:
         self._client = client
         self._events = events
         self._folder = folder
+        self._stamp = stamp
         self._seen_ended: set[str] = set()
 
     def run(self, unasked_ns: Callable[[], int] | None = None) -> Signalled | None:
         """Until a signal comes; with ``unasked_ns`` (how long nobody has asked for anything) also until the
         last session has been over for a while, and its reports are fetched."""
-        idle_looks = 0
+        idle_looks, seen = 0, NOTHING_BEGUN
         while True:
             try:
                 signalled: Signalled = self._events.get(timeout=LOOK_S)
             except queue.Empty:
-                sessions = self._client.sessions(include_ended=True)
-                self._export_ended(sessions)
-                idle_looks = idle_looks + 1 if all(one.is_ended for one in sessions) else 0
+                before, seen = seen, self._stamp()
+                if seen != before:
+                    self._export_ended(self._client.sessions(include_ended=True))
+                idle_looks = 0 if seen[1] else idle_looks + 1
                 lingered_ns = int(LINGER_LOOKS * LOOK_S * 1e9)
                 if unasked_ns and idle_looks >= LINGER_LOOKS and unasked_ns() >= lingered_ns:
                     return None

@@ -12,6 +12,7 @@ from memscope_daemon import clock
 from memscope_daemon.errors import AnalysisError, MemscopeError, SystemFailure
 from memscope_daemon.model.history import DEFAULT_HISTORY, HISTORIES, History
 from memscope_daemon.model.session import SessionInfo
+from memscope_daemon.server.chore import Chore
 from memscope_daemon.server.sessions import REST_AFTER_NS, Entry
 from memscope_daemon.store import retention
 
@@ -42,13 +43,15 @@ def _too_many() -> SystemFailure:
 
 class SessionBook:
     """All sessions by id, newest last. ``keep_bytes``: of captures of sessions that are over; the oldest go
-    when another begins, with all that is known of them. ``history``: of the events of one session, so much is
-    kept, unless its attach says otherwise."""
+    soon after another has begun, with all that is known of them. ``history``: of the events of one session,
+    so much is kept, unless its attach says otherwise."""
 
     def __init__(self, folder: Path, keep_bytes: int, history: History = HISTORIES[DEFAULT_HISTORY]) -> None:
         self._folder, self._keep_bytes, self._history = folder, keep_bytes, history
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
+        self._begun_count = 0
+        self._surplus = Chore("surplus", self._remove_surplus)
         self._questions = 0
         self._asked_ns = clock.monotonic_ns()
 
@@ -61,7 +64,6 @@ class SessionBook:
             if info.session_id in self._entries:
                 return self._entries[info.session_id]
             self._make_room()
-            self._remove_surplus()
             entry = Entry(info, self._folder / f"{info.session_id}.duckdb", self._history)
             try:
                 entry.open()
@@ -69,7 +71,16 @@ class SessionBook:
                 entry.close()
                 raise
             self._entries[info.session_id] = entry
-            return entry
+            self._begun_count += 1
+        self._surplus.want()
+        return entry
+
+    @property
+    def stamp(self) -> tuple[int, frozenset[str]]:
+        """Another one as soon as a session has begun or ended; its second half: those that have not ended."""
+        with self._lock:
+            under_way = frozenset(known for known, entry in self._entries.items() if not entry.ended.is_set())
+            return self._begun_count, under_way
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
@@ -107,15 +118,27 @@ class SessionBook:
                 entry.abandon()
 
     def _remove_surplus(self) -> None:
-        open_ids = {found_id for found_id, entry in self._entries.items() if entry.is_needed}
-        for file in retention.surplus(retention.captures_in(self._folder), self._keep_bytes, open_ids):
-            entry = self._entries.pop(file.session_id, None)
-            if entry is not None:
-                entry.leave()
-            elif retention.is_locked(file.path):
-                continue  # another daemon's, which shares the folder
-            LOG.info("capture %s removed: %d bytes are kept", file.session_id, self._keep_bytes)
-            retention.remove(file)
+        """Whoever begins a session does not wait for it: there may be thousands of files to look at."""
+        found = retention.captures_in(self._folder)
+        with self._lock:
+            needed = {known for known, entry in self._entries.items() if entry.is_needed}
+        for file in retention.surplus(found, self._keep_bytes, needed):
+            with self._lock:
+                self._remove(file)
+
+    def _remove(self, file: retention.CaptureFile) -> None:
+        """With the lock held; not if it has come to be needed meanwhile."""
+        entry = self._entries.get(file.session_id)
+        if entry is None:
+            if retention.is_locked(file.path):
+                return  # another daemon's, which shares the folder
+        elif entry.is_needed:
+            return
+        else:
+            del self._entries[file.session_id]
+            entry.leave()
+        LOG.info("capture %s removed: %d bytes are kept", file.session_id, self._keep_bytes)
+        retention.remove(file)
 
     def get(self, session_id: str) -> Entry:
         """:raises AnalysisError: code ``session.not-found``."""
@@ -136,5 +159,6 @@ class SessionBook:
 
     def close(self) -> None:
         """Closes all entries; nothing may be asked after."""
+        self._surplus.stop()
         for entry in self.entries():
             entry.close()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
+import pytest
+
 from memscope_client import Client
+from memscope_daemon.store import retention
 from memscope_daemon.store.retention import NEWEST_KEPT
 from tests.support.waiting import until
 from tests.unit.server.mini_shipper import MiniShipper, batch, dictionary, events, hello
@@ -26,16 +30,20 @@ def on_disk(folder: Path) -> set[int]:
     return {int(path.name.partition(".")[0], 16) for path in folder.glob("*.duckdb")}
 
 
+def listed(client: Client) -> set[int]:
+    return {int(one.session_id, 16) for one in client.sessions(include_ended=True)}
+
+
 def test_the_oldest_sessions_that_are_over_go_and_one_under_way_stays(folder: Path) -> None:
     with Serving(folder, keep_bytes=0) as serving, Client(serving.address) as client:
         first = run(serving, 1, ends=False)
         count = 2 * NEWEST_KEPT + 10
         for number in range(2, count):
             run(serving, number)
-        kept = on_disk(folder)
-        assert {1, *range(count - NEWEST_KEPT, count)} <= kept
-        assert not kept & set(range(2, NEWEST_KEPT)), "the oldest that are over"
-        assert kept == {int(one.session_id, 16) for one in client.sessions(include_ended=True)}
+        newest = set(range(count - NEWEST_KEPT, count))
+        until(lambda: not on_disk(folder) & set(range(2, NEWEST_KEPT)), "the oldest that are over to go")
+        assert {1, *newest} <= on_disk(folder)
+        until(lambda: on_disk(folder) == listed(client), "files and sessions to be the same")
         first.goodbye()
         until(lambda: not client.sessions(), "the first to be over")
         assert client.report(f"{1:016x}").figures.live_bytes.value == 31
@@ -46,3 +54,35 @@ def test_what_is_within_the_limit_stays(folder: Path) -> None:
         for number in range(1, NEWEST_KEPT + 4):
             run(serving, number)
         assert on_disk(folder) == set(range(1, NEWEST_KEPT + 4))
+
+
+def test_nobody_waits_for_a_look_at_thousands_of_captures(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, goes_on = threading.Event(), threading.Event()
+
+    def slow(folder: Path) -> list[retention.CaptureFile]:
+        looked.set()
+        assert goes_on.wait(60)
+        return []
+
+    monkeypatch.setattr(retention, "captures_in", slow)
+    with Serving(folder) as serving, Client(serving.address) as client:
+        run(serving, 1)
+        assert looked.wait(60)
+        run(serving, 2)
+        assert len(client.sessions(include_ended=True)) == 2
+        goes_on.set()
+
+
+def test_the_stamp_changes_when_a_session_begins_or_ends(folder: Path) -> None:
+    with Serving(folder) as serving:
+        stamps = [serving.book.stamp]
+        shipper = run(serving, 1, ends=False)
+        stamps.append(serving.book.stamp)
+        run(serving, 2)
+        stamps.append(serving.book.stamp)
+        assert serving.book.stamp == stamps[-1] == (2, {f"{1:016x}"})
+        shipper.goodbye()
+        until(lambda: serving.book.stamp == (2, frozenset()), "the first to be over")
+        assert len({*stamps, serving.book.stamp}) == 4
