@@ -7,14 +7,18 @@ from typing import Any, TypeVar
 
 from memscope_daemon.errors import MemoryOperationError
 from memscope_daemon.metadata.tables import Tables
-from memscope_daemon.model.dictionary import DictionaryRows, FrameRow, SettingRow, StackRow, ThreadRow
+from memscope_daemon.model.dictionary import (
+    GAP_MAX,
+    DictionaryRows,
+    FrameRow,
+    SettingRow,
+    StackRow,
+    ThreadRow,
+)
 from memscope_daemon.model.sampling import DEPTH_MAX, SamplingMode
 
 ROWS_MAX = 1 << 22
 SMALL_ROWS_MAX = 1 << 16  # of threads and settings
-#: Numbers are dense, but rows may have been lost on the way. Sums are indexed by number: a far one would take
-#: memory for all those before it.
-GAP_MAX = 1 << 16
 TEXT_CHARACTERS_MAX = 1 << 16
 #: What the tables of one session may hold, in our memory.
 TABLES_BYTES_MAX = 512 << 20

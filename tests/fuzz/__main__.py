@@ -22,7 +22,8 @@ def main(entry: str, corpus: str, found: str, seconds: str, seed: str) -> None:
         f"-max_len={LONGEST_BYTES}",
         f"-artifact_prefix={found}/",
         "-timeout=20",
-        "-rss_limit_mb=1024",
+        "-malloc_limit_mb=1024",
+        "-rss_limit_mb=12000",  # the fuzzer itself keeps some kB of each execution
         "-print_final_stats=1",
         "-verbosity=1",
     ]

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscope_daemon._pb import dictionary_pb2 as pb
+from memscope_daemon.model.dictionary import GAP_MAX
 from memscope_daemon.shim import layout
 from memscope_daemon.shim.job import Resume
 from memscope_daemon.shim.shipper import metadata
@@ -89,7 +90,8 @@ class DictionaryWriter:
         self.stacks = Known()
         self.threads = Known()
         self.samplings = Known()
-        self.duplicate_count = 0
+        self.stray_count = 0  # rows that were sent before, or whose number is out of all order
+        self._stack_count = 0  # taken here; the ingest may have others of a shipper before
         self._start_ns = start_ns
         self._commanded = commanded
         self._codes = CodeTable()
@@ -153,9 +155,10 @@ class DictionaryWriter:
         return pieces
 
     def _take_stack(self, stack: metadata.Stack) -> None:
-        if stack.stack in self.stacks:
-            self.duplicate_count += 1  # a row never changes
+        if stack.stack in self.stacks or stack.stack > self._stack_count + GAP_MAX:
+            self.stray_count += 1  # a row never changes; and the ingest would refuse the whole batch
             return
+        self._stack_count += 1
         frames = [self._frame(code, offset) for code, offset in stack.frames.tolist()]
         self._open.stacks.add(stack_id=stack.stack, frame_ids=frames, truncated=stack.truncated)
         self._open_bytes += _ROW_BYTES + 4 * len(frames)
@@ -173,7 +176,7 @@ class DictionaryWriter:
 
     def _take_sampling(self, sampling: metadata.SamplingInForce) -> None:
         if sampling.sampling in self.samplings:
-            self.duplicate_count += 1
+            self.stray_count += 1
             return
         commanded = self._commanded(sampling)
         self._open.sampling_settings.add(

@@ -188,7 +188,7 @@ class Drain:
         self._emit(pb.IngestStreamRequest(batch=batch).SerializeToString())
 
     def _losses(self) -> list[LossFigures]:
-        bad_metadata = self._metadata.bad_count + self._dictionary.duplicate_count
+        bad_metadata = self._metadata.bad_count + self._dictionary.stray_count
         bad_rings = sum(ring.broken for ring in (self._events, self._raw, self._meta))
         own = {
             "bad_record": self._bad_record_count,
