@@ -6,8 +6,8 @@ import dataclasses
 
 from memscope_daemon.model.sampling import SamplingMode
 
-#: Numbers are dense, but rows may have been lost on the way: a row's number is no further than this beyond the
-#: rows sent before it. Sums are indexed by number: a far one would take memory for all those before it.
+#: Numbers are dense, but rows may have been lost on the way: a number is no further than this beyond the rows
+#: sent before it. Sums are indexed by number: a far one would take memory for all those before it.
 GAP_MAX = 1 << 16
 ROW_BYTES = 256  # of one row in our memory, roughly: an object, its fields, its place in a dict
 
