@@ -29,7 +29,7 @@ from memscope_daemon.server.terms import Terms
 from memscope_daemon.shim.job import Resume
 
 LOG = logging.getLogger("memscope.tracking")
-HELLO_TIMEOUT_S = 15.0
+HELLO_TIMEOUT_S = 45.0  # longer than a shipper waits for an ingest; without one its shim is quiet meanwhile
 LEAVE_TIMEOUT_S = 60.0
 GOODBYE_TIMEOUT_S = 150.0  # longer than a shipper waits for the answer to its Goodbye
 SHIPPER_EXIT_TIMEOUT_S = 5.0

@@ -34,7 +34,9 @@ from memscope_daemon.shim.job import Job, Resume
 
 SPAWN_TIMEOUT_S = 30.0
 DETACH_GRACE_S = 0.1
-ANSWER_TIMEOUT_S = 10.0
+#: An answer takes some ms. But a machine whose disk or host stalls stands still for ten seconds and more, and
+#: to wait costs the target nothing: it has not been touched.
+ANSWER_TIMEOUT_S = 30.0
 LOG_TAIL_BYTES = 2000
 
 

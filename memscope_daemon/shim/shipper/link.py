@@ -7,6 +7,7 @@ will never take this session; trying again would be noise).
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import queue
 import threading
@@ -19,6 +20,11 @@ import grpc
 from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as pb
 from memscope_daemon.shim.shipper.outbox import Outbox
+
+with contextlib.suppress(ImportError):
+    # A channel imports it when it is made: each shipper, in the middle of an attach, from the disk. Imported
+    # here, those that are forked have it. It starts no thread.
+    import grpc._channel
 
 PROTOCOL_VERSION = 1
 METHOD = "/memscope.v1.Ingest/Stream"
