@@ -140,7 +140,8 @@ def sampling(rig: Rig, dice: random.Random, changes: int = CHANGES, way: str = "
     with Target(any_interpreter(dice), "truth") as target:
         known = known_sites(target, SCALE)
         first = first_sampling(way, dice)
-        session = rig.daemon.client.attach(target.pid, first).result()
+        # every event is read from the session's file
+        session = rig.daemon.client.attach(target.pid, first, history="unbounded").result()
         with RingView(target.pid) as rings:
             changer = Changer(rig.daemon, session, rings, dice, way, changes)
             runs = 0
