@@ -223,9 +223,12 @@ class Recording:
         self._past.bounds = history
 
     def _trim(self) -> None:
-        """What cannot be forgotten now, because the store refuses, is forgotten with the next commit."""
+        """What cannot be forgotten now, because the store refuses, is forgotten with the next commit; what
+        cannot be left to the disk alone, some commits later."""
         with contextlib.suppress(SystemFailure):
             self._past.trim(self._live.event_count - self._past.event_count, self._time_ns)
+        with contextlib.suppress(SystemFailure):
+            self._capture.settle_if_due()
 
     def note(self, meta: dict[str, str]) -> None:
         """Stores texts by name: what the session is, how it ended.

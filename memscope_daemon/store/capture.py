@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 import duckdb
 import numpy as np
 
+from memscope_daemon import clock
 from memscope_daemon.errors import SystemFailure
 from memscope_daemon.model.columns import COLUMN_TYPES, Array, Columns, EventKind
 from memscope_daemon.model.dictionary import DictionaryRows, LossRow
@@ -22,6 +24,11 @@ from memscope_daemon.model.sums import Sums
 from memscope_daemon.store import schema
 
 MEMORY_LIMIT = "256MiB"
+#: What was stored lies in DuckDB's memory as well, some 100 bytes an event, until so many have come; roughly,
+#: so that sessions which began together do not all write at once. To write them into the file proper takes
+#: three syncs and up to some MB of the disk, so it is not done all the time.
+SETTLE_ROWS, SETTLE_EACH_NS = 4096, 15_000_000_000
+SETTLED_LIMIT = "1MiB"
 TEMPORARY_LIMIT = "4GiB"
 COLUMN_NAMES = tuple(COLUMN_TYPES)
 
@@ -34,6 +41,8 @@ class Capture:
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         self._connection = connection
         self._noted: set[str] = set()  # names that are committed in the table meta
+        self._unsettled_rows, self._settled_ns = 0, clock.monotonic_ns()
+        self._settle_at_rows = _some(SETTLE_ROWS)
         self.path = path
 
     @classmethod
@@ -82,6 +91,27 @@ class Capture:
     def shrink(self) -> None:
         """Gives the room of what was taken off back to the file, for what comes."""
         _guarded("written", self.path, lambda: self._connection.execute("CHECKPOINT").fetchall())
+
+    def settle_if_due(self) -> None:
+        """Leaves what was stored to the disk alone, once it is enough: the memory of a session does not grow
+        with its events. What is asked for is read again.
+
+        :raises SystemFailure: the disk is full, or the like; everything is there as it was.
+        """
+        now_ns = clock.monotonic_ns()
+        if self._unsettled_rows < self._settle_at_rows or now_ns - self._settled_ns < SETTLE_EACH_NS:
+            return
+        self._settled_ns = now_ns
+        self.shrink()
+        self._unsettled_rows, self._settle_at_rows = 0, _some(SETTLE_ROWS)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Of pages of the file that were read or written: no smaller limit is kept to at once but by letting
+        go of them. What is in use stays, and DuckDB says so."""
+        with contextlib.suppress(duckdb.Error):
+            self._connection.execute(f"SET memory_limit = '{SETTLED_LIMIT}'")
+        self._connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
 
     @property
     def used_bytes(self) -> int:
@@ -173,6 +203,7 @@ class Capture:
         if parts:
             arrays = {name: np.concatenate([part[name] for part in parts]) for name in COLUMN_NAMES}
             self._insert("events", arrays)
+            self._unsettled_rows += len(arrays[COLUMN_NAMES[0]])
 
     def _append_dictionary(self, rows: DictionaryRows) -> None:
         self._insert_rows("strings", [(number, text) for number, text in rows.strings.items()])
@@ -261,6 +292,11 @@ def _array(values: tuple[Any, ...]) -> Array:
     return np.array(values)
 
 
+def _some(count: int) -> int:
+    """About so many."""
+    return int(count * random.uniform(0.5, 1.5))
+
+
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(path), config={"memory_limit": MEMORY_LIMIT, "threads": "1"})
     temporary = str(path).replace("'", "''") + ".tmp"
@@ -270,8 +306,7 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
         "autoinstall_known_extensions = false",
         "autoload_known_extensions = false",
         "python_enable_replacements = false",
-        "enable_external_access = false",
-        "lock_configuration = true",
+        "enable_external_access = false",  # no statement can set it again
     ):
         connection.execute(f"SET {setting}")
     return connection

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -19,6 +20,7 @@ from memscope_daemon.model import sums
 from memscope_daemon.model.columns import Columns
 from memscope_daemon.model.dictionary import LossRow
 from memscope_daemon.model.sampling import SamplingMode
+from memscope_daemon.store import capture as capture_module
 from memscope_daemon.store import questions
 from memscope_daemon.store.capture import Capture
 from memscope_daemon.store.questions import Key, Subset
@@ -195,3 +197,35 @@ def test_a_text_that_is_noted_again_and_again_is_the_last_one(tmp_path: Path) ->
         "end_reason": "detached",
         "store_version": "",
     }
+
+
+def held_bytes(capture: Capture) -> int:
+    """By DuckDB, for this file."""
+    ((held,),) = capture.rows("SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()")
+    return int(held)
+
+
+def test_what_was_stored_is_left_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_module, "SETTLE_EACH_NS", 0)
+    path = tmp_path / "a.duckdb"
+    with contextlib.closing(Capture.open(path)) as capture:
+        most = 0
+        for seed in range(40):
+            capture.append([some_events(1000, seed)], (), (), {"last_batch": str(seed)})
+            capture.settle_if_due()
+            most = max(most, held_bytes(capture))
+        assert most < 4 << 20, "or it grows with what is stored"
+        assert questions.event_count(capture) == 40_000
+        questions.sums_by(capture, Key.STACK, Subset.LIVE, SamplingMode.BYTES)
+    with contextlib.closing(Capture.open(path)) as again:
+        assert questions.event_count(again) == 40_000
+        assert again.meta()["last_batch"] == "39"
+
+
+def test_few_events_are_not_written_again_and_again(tmp_path: Path) -> None:
+    with contextlib.closing(Capture.open(tmp_path / "a.duckdb")) as capture:
+        capture.append([some_events(10_000)], (), (), {})
+        beside = tmp_path / "a.duckdb.wal"
+        before = beside.stat().st_size
+        capture.settle_if_due()
+        assert beside.stat().st_size == before > 0, "too soon"
