@@ -17,7 +17,8 @@ import time
 from talk import Talk
 
 HOPELESS = re.compile("a*a*a*c")
-MARGIN = 1.15
+#: What is short is measured with much besides, and less of it where others want the processor.
+MARGIN, TRIES = 1.3, 5
 
 talk = Talk()
 asked = []
@@ -29,9 +30,13 @@ read(reader, room, 0)
 
 
 def cpu_s(call):
-    before = time.thread_time()
-    call()
-    return time.thread_time() - before
+    """The least of some times."""
+    times = []
+    for _ in range(TRIES):
+        before = time.thread_time()
+        call()
+        times.append(time.thread_time() - before)
+    return min(times)
 
 
 def regex(seconds):
@@ -51,7 +56,7 @@ def sort(seconds):
         return [(blocks[n % 7], dice.random()) for n in range(count)]
 
     sample = rows(2003)
-    unit_s = cpu_s(sample.sort) / (2003 * math.log(2003))
+    unit_s = cpu_s(lambda: sorted(sample)) / (2003 * math.log(2003))
     count = 2003
     while count * math.log(count) * unit_s < seconds * MARGIN:
         count = count * 11 // 10
