@@ -18,6 +18,7 @@ from memscope_daemon.attach.session import TargetSession
 from memscope_daemon.config import KEEP_BYTES, default_history
 from memscope_daemon.errors import MemscopeError, SystemFailure
 from memscope_daemon.model.history import History
+from memscope_daemon.model.session import SessionStamp
 from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.host import Host
@@ -162,9 +163,8 @@ class Daemon:
         return self._running.book.unasked_ns if self._running else 0
 
     @property
-    def stamp(self) -> tuple[int, frozenset[str]]:
-        """Another one as soon as a session has begun or ended; its second half: those that have not ended."""
-        return self._running.book.stamp if self._running else (0, frozenset())
+    def stamp(self) -> SessionStamp:
+        return self._running.book.stamp if self._running else SessionStamp()
 
     def stop(self) -> None:
         """Detaches from all targets, stores what they sent, and ends. May be called twice."""

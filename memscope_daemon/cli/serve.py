@@ -17,6 +17,7 @@ from memscope_daemon.errors import ExitCode
 if TYPE_CHECKING:
     from memscope_client import Client, Session
     from memscope_daemon.cli.signals import Signalled
+    from memscope_daemon.model.session import SessionStamp
 
 EXAMPLES = """\
 examples:
@@ -25,7 +26,6 @@ examples:
   memscoped serve --address unix:/run/m.sock     elsewhere; clients take --daemon unix:/run/m.sock
 """
 LOOK_S = 0.5
-NOTHING_BEGUN: tuple[int, frozenset[str]] = (0, frozenset())
 LINGER_LOOKS = 10  # a client that has just detached still fetches its report
 
 
@@ -87,8 +87,8 @@ def run(args: argparse.Namespace) -> int:
 class Keeper:
     """Looks after the sessions of a daemon: exports those nobody fetches, knows when all are over.
 
-    ``stamp``: another one when a session has begun or ended, and the ids of those under way. Sessions are
-    listed only then: a daemon that has hundreds of them which are over does not look at each all the time.
+    ``stamp``: of its sessions. They are listed only where it is another one: a daemon that has hundreds of
+    them which are over does not look at each all the time.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Keeper:
         client: Client,
         events: queue.SimpleQueue[Any],
         folder: Path | None,
-        stamp: Callable[[], tuple[int, frozenset[str]]],
+        stamp: Callable[[], SessionStamp],
     ) -> None:
         self._client = client
         self._events = events
@@ -107,7 +107,9 @@ class Keeper:
     def run(self, unasked_ns: Callable[[], int] | None = None) -> Signalled | None:
         """Until a signal comes; with ``unasked_ns`` (how long nobody has asked for anything) also until the
         last session has been over for a while, and its reports are fetched."""
-        idle_looks, seen = 0, NOTHING_BEGUN
+        from memscope_daemon.model.session import SessionStamp
+
+        idle_looks, seen = 0, SessionStamp()
         while True:
             try:
                 signalled: Signalled = self._events.get(timeout=LOOK_S)
@@ -115,7 +117,7 @@ class Keeper:
                 before, seen = seen, self._stamp()
                 if seen != before:
                     self._export_ended(self._client.sessions(include_ended=True))
-                idle_looks = 0 if seen[1] else idle_looks + 1
+                idle_looks = 0 if seen.under_way else idle_looks + 1
                 lingered_ns = int(LINGER_LOOKS * LOOK_S * 1e9)
                 if unasked_ns and idle_looks >= LINGER_LOOKS and unasked_ns() >= lingered_ns:
                     return None

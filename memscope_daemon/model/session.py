@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from typing import NamedTuple
 
 from memscope_daemon.model.sampling import SamplingConfig
+
+
+class SessionStamp(NamedTuple):
+    """Of all sessions of a daemon: another one as soon as any has begun or ended. ``under_way``: ids of those
+    that have not ended."""
+
+    begun_count: int = 0
+    under_way: frozenset[str] = frozenset()
 
 
 class SessionState(enum.IntEnum):

@@ -11,7 +11,7 @@ from pathlib import Path
 from memscope_daemon import clock
 from memscope_daemon.errors import AnalysisError, MemscopeError, SystemFailure
 from memscope_daemon.model.history import DEFAULT_HISTORY, HISTORIES, History
-from memscope_daemon.model.session import SessionInfo
+from memscope_daemon.model.session import SessionInfo, SessionStamp
 from memscope_daemon.server.chore import Chore
 from memscope_daemon.server.sessions import REST_AFTER_NS, Entry
 from memscope_daemon.store import retention
@@ -76,11 +76,10 @@ class SessionBook:
         return entry
 
     @property
-    def stamp(self) -> tuple[int, frozenset[str]]:
-        """Another one as soon as a session has begun or ended; its second half: those that have not ended."""
+    def stamp(self) -> SessionStamp:
         with self._lock:
             under_way = frozenset(known for known, entry in self._entries.items() if not entry.ended.is_set())
-            return self._begun_count, under_way
+            return SessionStamp(self._begun_count, under_way)
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:

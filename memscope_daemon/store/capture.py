@@ -41,8 +41,7 @@ class Capture:
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         self._connection = connection
         self._noted: set[str] = set()  # names that are committed in the table meta
-        self._unsettled_rows, self._settled_ns = 0, clock.monotonic_ns()
-        self._settle_at_rows = _some(SETTLE_ROWS)
+        self._rows_to_come, self._settled_ns = _some(SETTLE_ROWS), clock.monotonic_ns()
         self.path = path
 
     @classmethod
@@ -99,19 +98,19 @@ class Capture:
         :raises SystemFailure: the disk is full, or the like; everything is there as it was.
         """
         now_ns = clock.monotonic_ns()
-        if self._unsettled_rows < self._settle_at_rows or now_ns - self._settled_ns < SETTLE_EACH_NS:
+        if self._rows_to_come > 0 or now_ns - self._settled_ns < SETTLE_EACH_NS:
             return
         self._settled_ns = now_ns
         self.shrink()
-        self._unsettled_rows, self._settle_at_rows = 0, _some(SETTLE_ROWS)
+        self._rows_to_come = _some(SETTLE_ROWS)
         self._let_go()
 
     def _let_go(self) -> None:
         """Of pages of the file that were read or written: no smaller limit is kept to at once but by letting
         go of them. What is in use stays, and DuckDB says so."""
-        with contextlib.suppress(duckdb.Error):
-            self._connection.execute(f"SET memory_limit = '{SETTLED_LIMIT}'")
-        self._connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        for limit in (SETTLED_LIMIT, MEMORY_LIMIT):
+            with contextlib.suppress(duckdb.Error):
+                self._connection.execute(f"SET memory_limit = '{limit}'")
 
     @property
     def used_bytes(self) -> int:
@@ -203,7 +202,7 @@ class Capture:
         if parts:
             arrays = {name: np.concatenate([part[name] for part in parts]) for name in COLUMN_NAMES}
             self._insert("events", arrays)
-            self._unsettled_rows += len(arrays[COLUMN_NAMES[0]])
+            self._rows_to_come -= len(arrays[COLUMN_NAMES[0]])
 
     def _append_dictionary(self, rows: DictionaryRows) -> None:
         self._insert_rows("strings", [(number, text) for number, text in rows.strings.items()])
@@ -306,9 +305,12 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
         "autoinstall_known_extensions = false",
         "autoload_known_extensions = false",
         "python_enable_replacements = false",
-        "enable_external_access = false",  # no statement can set it again
+        "enable_external_access = false",
     ):
         connection.execute(f"SET {setting}")
+    with contextlib.suppress(duckdb.Error):  # an older one has no exceptions: there nothing is let go of
+        connection.execute("SET allowed_configs = ['memory_limit']")
+    connection.execute("SET lock_configuration = true")
     return connection
 
 

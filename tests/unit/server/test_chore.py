@@ -57,7 +57,8 @@ def test_a_stop_waits_for_what_is_under_way_and_nothing_is_done_after() -> None:
     until(lambda: work.count == 1, "it to begin")
     stopping = threading.Thread(target=chore.stop)
     stopping.start()
-    assert stopping.is_alive()
+    stopping.join(0.2)
+    assert stopping.is_alive(), "it does not wait"
     work.may_end.set()
     stopping.join(60)
     assert not stopping.is_alive()

@@ -148,8 +148,9 @@ def test_sql_cannot_reach_beyond_the_file(tmp_path: Path) -> None:
     capture = Capture.open(tmp_path / "a.duckdb")
     with pytest.raises(SystemFailure):
         capture.rows("SELECT * FROM read_text('/etc/hostname')")
-    with pytest.raises(SystemFailure):
-        capture.rows("SET enable_external_access = true")
+    for setting in ("enable_external_access = true", "temp_directory = '/tmp'", "lock_configuration = false"):
+        with pytest.raises(SystemFailure):
+            capture.rows(f"SET {setting}")
     capture.close()
 
 
