@@ -28,9 +28,14 @@ MEMORY_LIMIT = "256MiB"
 #: so that sessions which began together do not all write at once. To write them into the file proper takes
 #: three syncs and up to some MB of the disk, so it is not done all the time.
 SETTLE_ROWS, SETTLE_EACH_NS = 4096, 15_000_000_000
-SETTLED_LIMIT = "1MiB"
+#: Nothing is as small, so DuckDB goes through all it holds, and also forgets what it remembers of pages that
+#: are gone (a kilobyte each commit, up to some MB).
+SETTLED_LIMIT = "0B"
 TEMPORARY_LIMIT = "4GiB"
 COLUMN_NAMES = tuple(COLUMN_TYPES)
+#: So many events or fewer go in through arrays that DuckDB knows already: to tell it of others takes as long
+#: again as to store so few.
+FEW_ROWS = 512
 
 Result = TypeVar("Result")
 
@@ -42,6 +47,7 @@ class Capture:
         self._connection = connection
         self._noted: set[str] = set()  # names that are committed in the table meta
         self._rows_to_come, self._settled_ns = _some(SETTLE_ROWS), clock.monotonic_ns()
+        self._few = {name: np.zeros(FEW_ROWS, dtype) for name, dtype in COLUMN_TYPES.items()}
         self.path = path
 
     @classmethod
@@ -143,6 +149,7 @@ class Capture:
                 f"{self.path} was written by another version of memscope (store version {version})",
                 "open it with that version",
             )
+        self._connection.register("few_events", self._few)
 
     def _create(self) -> None:
         with self._transaction():
@@ -199,10 +206,16 @@ class Capture:
 
     def _append_events(self, columns: Sequence[Columns]) -> None:
         parts = [batch.arrays() for batch in columns if batch.count]
-        if parts:
+        count = sum(batch.count for batch in columns)
+        if 0 < count <= FEW_ROWS:
+            for name, array in self._few.items():
+                np.concatenate([part[name] for part in parts], out=array[:count])
+            names = ", ".join(COLUMN_NAMES)
+            self._connection.execute(f"INSERT INTO events SELECT {names} FROM few_events LIMIT {count}")
+        elif parts:
             arrays = {name: np.concatenate([part[name] for part in parts]) for name in COLUMN_NAMES}
             self._insert("events", arrays)
-            self._rows_to_come -= len(arrays[COLUMN_NAMES[0]])
+        self._rows_to_come -= count
 
     def _append_dictionary(self, rows: DictionaryRows) -> None:
         self._insert_rows("strings", [(number, text) for number, text in rows.strings.items()])
@@ -306,11 +319,10 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
         "autoload_known_extensions = false",
         "python_enable_replacements = false",
         "enable_external_access = false",
+        "allowed_configs = ['memory_limit']",
+        "lock_configuration = true",
     ):
         connection.execute(f"SET {setting}")
-    with contextlib.suppress(duckdb.Error):  # an older one has no exceptions: there nothing is let go of
-        connection.execute("SET allowed_configs = ['memory_limit']")
-    connection.execute("SET lock_configuration = true")
     return connection
 
 

@@ -9,6 +9,7 @@ from memscope_client import Client
 from memscope_daemon._pb import control_service_pb2, events_pb2
 from memscope_daemon._pb import ingest_service_pb2 as pb
 from memscope_daemon.errors import SystemFailure
+from memscope_daemon.model.columns import Columns
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.server.recording import Recording
 from memscope_daemon.server.status import METADATA_KEY
@@ -339,13 +340,13 @@ def test_not_one_record_vanishes_uncounted(
 def test_an_event_that_the_store_loses_is_missed(
     serving: Serving, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    insert = Capture._insert
+    append = Capture._append_events
 
-    def lose_one(self: Capture, table: str, arrays: dict[str, object]) -> None:
-        kept = {name: values[1:] for name, values in arrays.items()} if table == "events" else arrays
-        insert(self, table, kept)
+    def lose_one(self: Capture, columns: list[Columns]) -> None:
+        parts = [(one.count - 1, one.arrays()) for one in columns]
+        append(self, [Columns(n, **{name: array[1:] for name, array in part.items()}) for n, part in parts])
 
-    monkeypatch.setattr(Capture, "_insert", lose_one)
+    monkeypatch.setattr(Capture, "_append_events", lose_one)
     shipper = MiniShipper(serving.address, hello())
     shipper.send(numbered(3, 3))
     shipper.goodbye()

@@ -17,12 +17,12 @@ from memscope_daemon.ingest import columns as wire_columns
 from memscope_daemon.ingest import dictionary as wire_dictionary
 from memscope_daemon.metadata.tables import Tables
 from memscope_daemon.model import sums
-from memscope_daemon.model.columns import Columns
+from memscope_daemon.model.columns import COLUMN_TYPES, Columns
 from memscope_daemon.model.dictionary import LossRow
 from memscope_daemon.model.sampling import SamplingMode
 from memscope_daemon.store import capture as capture_module
 from memscope_daemon.store import questions
-from memscope_daemon.store.capture import Capture
+from memscope_daemon.store.capture import FEW_ROWS, Capture
 from memscope_daemon.store.questions import Key, Subset
 from tests.unit.server import mini_shipper
 
@@ -121,9 +121,11 @@ def test_an_empty_session_has_no_sums(tmp_path: Path) -> None:
 
 def test_a_refused_append_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     capture = filled(tmp_path / "a.duckdb")
-    broken = dataclasses.replace(some_events(7), weight=np.ones(5))
-    with pytest.raises(SystemFailure, match="could not be written"):
-        capture.append([broken], [], [], {"last_batch": "3"})
+    many = dataclasses.replace(some_events(FEW_ROWS + 1), weight=np.ones(5))
+    uncountable = dataclasses.replace(LOSS, record_count=-1)
+    for events, losses in ((many, []), (some_events(7), [uncountable])):
+        with pytest.raises(SystemFailure, match="could not be written"):
+            capture.append([events], [], losses, {"last_batch": "3"})
     assert capture.meta()["last_batch"] == "2"
     capture.append([some_events(7)], [], [], {"last_batch": "3"})
     assert sum(part.count for part in questions.replay(capture)) == 2503 + 499 + 7
@@ -230,3 +232,18 @@ def test_few_events_are_not_written_again_and_again(tmp_path: Path) -> None:
         before = beside.stat().st_size
         capture.settle_if_due()
         assert beside.stat().st_size == before > 0, "too soon"
+
+
+def test_few_events_and_many_are_stored_alike(tmp_path: Path) -> None:
+    """They go in by different ways."""
+    counts = (1, FEW_ROWS, 0, FEW_ROWS + 1, 7, 300)
+    batches = [some_events(count, seed) for seed, count in enumerate(counts)]
+    with contextlib.closing(Capture.open(tmp_path / "a.duckdb")) as capture:
+        for at in range(0, len(batches), 2):
+            capture.append(batches[at : at + 2], (), (), {})
+        for batch in batches:
+            capture.append([batch], (), (), {})
+        stored = capture.query("SELECT * FROM events ORDER BY rowid")
+    for name in COLUMN_TYPES:
+        once = np.concatenate([getattr(batch, name) for batch in batches])
+        assert np.array_equal(stored[name], np.concatenate([once, once])), name
