@@ -38,6 +38,7 @@ from memscope_daemon.shim.job import Resume
 
 LOG = logging.getLogger("memscope.sessions")
 IDLE_S = 0.1
+LEAVE = ingest_pb.Command(detach=ingest_pb.Detach())
 #: A shipper that is away for longer may find its session's file closed; it is opened again for it.
 REST_AFTER_NS = 60_000_000_000
 
@@ -61,6 +62,7 @@ class Entry:
         self._steps: tuple[StepChange, ...] = ()
         self._counters = CostCounters()
         self._is_paused = False
+        self._is_to_leave = False
         self._over_budget = ""
         self._recording: Recording | None = None
         self._rests = False
@@ -107,6 +109,13 @@ class Entry:
             before, self._is_paused = self._is_paused, paused
             if before != paused:
                 self._command(ingest_pb.Command(pause=ingest_pb.Pause(paused=paused)))
+
+    def set_to_leave(self, leaves: bool) -> None:
+        """Asks the shipper to take the hooks out, and each that comes from now on; or those no more."""
+        with self._lock:
+            self._is_to_leave = leaves
+            if leaves:
+                self._command(LEAVE)
 
     def end_over_budget(self, detail: str) -> None:
         """The detach that follows is no wish of the user's: the session ends by this name."""
@@ -174,6 +183,8 @@ class Entry:
                 self._command_sampling(wanted)
             if self._is_paused:
                 self._command(ingest_pb.Command(pause=ingest_pb.Pause(paused=True)))
+            if self._is_to_leave:
+                self._command(LEAVE)
 
     def set_sampling(self, sampling: SamplingConfig) -> SessionInfo:
         """Commands a setting; while there is no shipper, the next one is told. Under one lock with

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from memscope_daemon import clock
-from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
 from memscope_daemon.config import check_overhead, check_sampling
 from memscope_daemon.errors import AttachFailed, AttachRefused, MemscopeError, TrackingError
 from memscope_daemon.metadata.thread_names import read_thread_names
@@ -37,6 +36,7 @@ NAMES_TIMEOUT_S = 1.5
 NAMES_EACH_S = 10.0
 NAMES_SELDOM_S = 640.0  # where looks find nothing: a version that py-spy does not know
 LOOK_EACH_S = 0.5
+RETURN_TIMEOUT_S = 5.0  # a shipper that has lost its daemon tries again each second
 #: So many shippers may take over from one another within so long.
 SUCCESSORS_MAX, SUCCESSORS_WITHIN_S = 5, 60.0
 SHIPPER_DIED = "shipper.died"  # the code of a TrackingError (shim.launch)
@@ -145,7 +145,7 @@ class Tracker:
         entry = self._book.get(session_id)
         with self._lock:
             is_tracked = session_id in self._tracked
-        if entry.ended.is_set() or not (entry.is_connected or is_tracked):
+        if entry.ended.is_set() or not (is_tracked or self._has_shipper(entry)):
             raise _no_shipper(session_id)
         return entry.set_sampling(sampling)
 
@@ -211,10 +211,19 @@ class Tracker:
             return entry.is_connected or entry.ended.is_set()
         return False
 
+    def _has_shipper(self, entry: Entry) -> bool:
+        """Waits for one that is on its way back; False: none came, or the session has ended."""
+        gives_up_at = time.monotonic() + RETURN_TIMEOUT_S
+        while not entry.is_connected and not entry.ended.wait(0.02):
+            if time.monotonic() > gives_up_at:
+                break
+        return entry.is_connected and not entry.ended.is_set()
+
     def _detach_by_wire(self, entry: Entry) -> SessionInfo:
         """A target that somebody else attached to: the shipper is asked over its stream."""
-        if not entry.ended.is_set():
-            if not entry.command(ingest_pb.Command(detach=ingest_pb.Detach())):
+        entry.set_to_leave(True)
+        try:
+            if not self._has_shipper(entry) and not entry.ended.is_set():
                 raise _no_shipper(entry.info.session_id)
             if not entry.ended.wait(LEAVE_TIMEOUT_S):
                 raise TrackingError(
@@ -222,6 +231,8 @@ class Tracker:
                     "the target has not passed by to take the hooks out",
                     "detach where it was attached: memscoped detach PID",
                 )
+        finally:
+            entry.set_to_leave(False)
         return entry.info
 
     def _await_goodbye(self, entry: Entry, tracked: _Tracked) -> None:

@@ -204,6 +204,64 @@ def test_a_session_that_others_attached_is_detached_over_its_stream(serving: Ser
     assert answers == ["detached"]
 
 
+def test_a_shipper_that_was_asked_to_leave_and_came_again_is_asked_again(
+    serving: Serving, client: Client
+) -> None:
+    first = MiniShipper(serving.address, hello())
+    answers: list[str] = []
+    asking = threading.Thread(target=lambda: answers.append(client.detach(SESSION_ID).end_reason))
+    asking.start()
+    first.read()
+    first.close()
+    second = MiniShipper(serving.address, hello())
+    second.read()
+    assert [command.WhichOneof("command") for command in second.commands] == ["detach"]
+    second.goodbye()
+    asking.join(30)
+    assert answers == ["detached"]
+
+
+@pytest.mark.parametrize("asks", ["detach", "set_sampling"])
+def test_a_shipper_that_is_on_its_way_back_is_waited_for(serving: Serving, client: Client, asks: str) -> None:
+    first = MiniShipper(serving.address, hello())
+    entry = serving.book.get(SESSION_ID)
+    first.close()
+    until(lambda: not entry.is_connected, "its stream to be gone")
+    answers: list[str] = []
+
+    def ask() -> None:
+        if asks == "detach":
+            answers.append(client.detach(SESSION_ID).end_reason)
+        else:
+            answers.append(client.set_sampling(SESSION_ID, Sampling.rate(0.5)).state)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asking.join(0.2)
+    assert asking.is_alive(), answers
+    second = MiniShipper(serving.address, hello())
+    while asks not in [command.WhichOneof("command") for command in second.commands]:
+        second.read()
+    if asks == "detach":
+        second.goodbye()
+    asking.join(30)
+    assert answers == ["detached" if asks == "detach" else "active"]
+
+
+def test_a_shipper_that_does_not_come_back_is_said(
+    serving: Serving, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking_module, "RETURN_TIMEOUT_S", 0.1)
+    first = MiniShipper(serving.address, hello())
+    entry = serving.book.get(SESSION_ID)
+    first.close()
+    until(lambda: not entry.is_connected, "its stream to be gone")
+    for ask in (client.detach, lambda session: client.set_sampling(session, Sampling.rate(0.5))):
+        with pytest.raises(DaemonError, match="out of reach") as refused:
+            ask(SESSION_ID)
+        assert refused.value.code == "session.no-shipper"
+
+
 def test_a_shipper_that_dies_ends_its_session_by_name(serving: Serving, client: Client) -> None:
     session = client.attach(PID, EVERYTHING).result()
     tracking = serving.made[0]
