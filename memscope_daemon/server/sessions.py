@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ from memscope_daemon.server.terms import (
     recalled_terms,
 )
 from memscope_daemon.shim.job import Resume
+from memscope_daemon.store import retention
 
 LOG = logging.getLogger("memscope.sessions")
 IDLE_S = 0.1
@@ -70,6 +72,7 @@ class Entry:
         self._store_error = ""
         self.heard_monotonic_ns = 0  # when the last batch came
         self.ended = threading.Event()
+        self._ended_unix_ns = 0
         self._actor = Actor(f"session-{info.session_id}", self._idle, IDLE_S)
 
     def open(self) -> None:
@@ -352,9 +355,14 @@ class Entry:
             self._bound(terms.history)
 
     def _close(self) -> None:
-        recording, self._recording = self._recording, None
-        if recording is not None:
-            recording.close()
+        if self._recording is None:
+            return
+        try:
+            self._recording.close()
+            if self._ended_unix_ns:
+                retention.date(self._path, self._ended_unix_ns)
+        finally:
+            self._recording = None  # not before: a file that is being closed looks old, and is needed still
 
     def _rest(self) -> None:
         if self._recording is not None and self._recording.is_stored:
@@ -446,6 +454,7 @@ class Entry:
         if not self.ended.is_set():
             recording.note({"end_reason": reason.name.lower(), "end_detail": detail})
             self.change(state=SessionState.ENDED, end_reason=reason, end_detail=detail)
+            self._ended_unix_ns = time.time_ns()
             self.ended.set()
 
     def _evidence(self, exact: bool) -> Evidence:

@@ -57,6 +57,12 @@ def surplus(files: Iterable[CaptureFile], limit_bytes: int, in_use: Collection[s
     return chosen
 
 
+def date(path: Path, ended_unix_ns: int) -> None:
+    """A capture is as old as its session's end, whenever its file was closed. For closed ones only."""
+    with contextlib.suppress(OSError):
+        os.utime(path, ns=(ended_unix_ns, ended_unix_ns))
+
+
 def is_locked(path: Path) -> bool:
     """Whether another process has the capture open (DuckDB holds a record lock on it then).
 

@@ -58,7 +58,7 @@ class Serving:
         self.log = folder / "serve.log"
         # a tracer that fails says where
         told = {**environment(folder, tree), "MEMSCOPE_TRACER_DEBUG": "1", **(extra or {})}
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:  # what one said that died stays
             self.process = subprocess.Popen(
                 command("serve", "--address", self.address), env=told, cwd=folder, stderr=log
             )

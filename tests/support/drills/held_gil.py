@@ -120,13 +120,15 @@ def main(arguments: list[str]) -> int:
     """A call of C holds the GIL: the command says what it waits for; Ctrl-C leaves the target as it was."""
     parser = argparse.ArgumentParser(prog="scripts/soak held-gil", description=main.__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="how long it is held, at least (20)")
-    parser.add_argument("--only", action="append", default=[], metavar="INTERPRETER")
+    parser.add_argument("--only", help="interpreters whose name begins so: 3.12")
     args = parser.parse_args(arguments)
+    chosen = [one for one in every_interpreter() if one.name.startswith(args.only or "")]
+    if not chosen:
+        parser.error(f"no interpreter's name begins with {args.only}")
     failed = 0
     with tempfile.TemporaryDirectory(prefix="memscope-soak-") as folder, serving(Path(folder)) as daemon:
-        for interpreter in every_interpreter():
-            if not args.only or interpreter.name in args.only:
-                failed += _all_ways(daemon, interpreter, args.seconds)
+        for interpreter in chosen:
+            failed += _all_ways(daemon, interpreter, args.seconds)
     print(f"{failed} failed")
     return int(failed > 0)
 

@@ -93,9 +93,16 @@ def kill_everything(rig: Rig, dice: random.Random) -> str:
 
 
 def check_quiet(target: Target, rings: RingView) -> None:
-    """Whatever it allocates, nothing is written."""
+    """Whatever it allocates, nothing is written; but a hook that had looked at the heartbeat while it was
+    young, and then had to wait for a processor, still ends its record."""
+    go_on(target)
     written = rings.written_count
-    beats = target.beats
-    until(lambda: target.beats >= beats + 3 or target.ask("square", 3) != 9, "the target to go on")
+    go_on(target)
     target.works()
     assert rings.written_count == written
+
+
+def go_on(target: Target) -> None:
+    """Until it has done something more."""
+    beats = target.beats
+    until(lambda: target.beats >= beats + 3 or target.ask("square", 3) != 9, "the target to go on")

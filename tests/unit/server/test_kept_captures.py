@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,22 @@ def test_the_oldest_sessions_that_are_over_go_and_one_under_way_stays(folder: Pa
         first.goodbye()
         until(lambda: not client.sessions(), "the first to be over")
         assert client.report(f"{1:016x}").figures.live_bytes.value == 31
+
+
+def test_a_capture_is_as_old_as_its_sessions_end(folder: Path) -> None:
+    """However late its file was closed: those that ended last are kept."""
+    with Serving(folder) as serving, Client(serving.address) as client:
+        for number in (1, 2, 3):
+            run(serving, number)
+        ended_ns = time.time_ns()
+        for number in (3, 1, 2):
+            entry = serving.book.get(f"{number:016x}")
+            entry.rest()
+            until(lambda entry=entry: not entry.is_open, "its file to be closed")
+            assert client.report(f"{number:016x}").figures.live_bytes.value == 31
+    ages = [(folder / f"{number:016x}.duckdb").stat().st_mtime_ns for number in (1, 2, 3)]
+    assert ages == sorted(ages)
+    assert ages[-1] <= ended_ns
 
 
 def test_what_is_within_the_limit_stays(folder: Path) -> None:
