@@ -26,6 +26,7 @@ examples:
   memscoped serve --address unix:/run/m.sock     elsewhere; clients take --daemon unix:/run/m.sock
 """
 LOOK_S = 0.5
+CROWDED = "client.resource-exhausted"
 LINGER_LOOKS = 10  # a client that has just detached still fetches its report
 
 
@@ -103,21 +104,22 @@ class Keeper:
         self._folder = folder
         self._stamp = stamp
         self._seen_ended: set[str] = set()
+        self._is_crowded_out = False
 
     def run(self, unasked_ns: Callable[[], int] | None = None) -> Signalled | None:
         """Until a signal comes; with ``unasked_ns`` (how long nobody has asked for anything) also until the
         last session has been over for a while, and its reports are fetched."""
         from memscope_daemon.model.session import SessionStamp
 
-        idle_looks, seen = 0, SessionStamp()
+        idle_looks, listed = 0, SessionStamp()
         while True:
             try:
                 signalled: Signalled = self._events.get(timeout=LOOK_S)
             except queue.Empty:
-                before, seen = seen, self._stamp()
-                if seen != before:
-                    self._export_ended(self._client.sessions(include_ended=True))
-                idle_looks = 0 if seen.under_way else idle_looks + 1
+                now = self._stamp()
+                if now != listed and self._export_ended():
+                    listed = now
+                idle_looks = 0 if now.under_way or now != listed else idle_looks + 1
                 lingered_ns = int(LINGER_LOOKS * LOOK_S * 1e9)
                 if unasked_ns and idle_looks >= LINGER_LOOKS and unasked_ns() >= lingered_ns:
                     return None
@@ -126,21 +128,39 @@ class Keeper:
             return signalled
 
     def _detach_all(self) -> None:
+        """Where there is no room for these calls, the daemon detaches from all as it ends; without files."""
         from memscope_client import DaemonError
 
-        for session in self._client.sessions():
+        try:
+            sessions = self._client.sessions()
+        except DaemonError as error:
+            complain(error)
+            return
+        for session in sessions:
             try:
                 self._export(self._client.detach(session.session_id))
             except DaemonError as error:
                 complain(error)
 
-    def _export_ended(self, sessions: tuple[Session, ...]) -> None:
-        for session in sessions:
-            if session.is_ended and session.session_id not in self._seen_ended:
-                self._seen_ended.add(session.session_id)
-                # Whoever asked for a detach fetches the report and writes the files with rights of their own.
-                if session.end_reason != "detached":
-                    self._export(session)
+    def _export_ended(self) -> bool:
+        """False: the daemon has so many calls to answer that there is no room for ours. It goes on."""
+        from memscope_client import DaemonError
+
+        try:
+            for session in self._client.sessions(include_ended=True):
+                if session.is_ended and session.session_id not in self._seen_ended:
+                    # Whoever asked for a detach fetches the report and writes the files, with rights of
+                    # their own.
+                    if session.end_reason != "detached":
+                        self._export(session)
+                    self._seen_ended.add(session.session_id)
+        except DaemonError as error:
+            if not self._is_crowded_out:
+                complain(error)
+            self._is_crowded_out = True
+            return False
+        self._is_crowded_out = False
+        return True
 
     def _export(self, session: Session) -> None:
         from memscope_client import DaemonError
@@ -155,4 +175,6 @@ class Keeper:
             for path in files.write_all(folder, export_all(self._client, session.session_id)):
                 print(f"written: {path}", file=sys.stderr)
         except (DaemonError, ExportError) as error:
+            if error.code == CROWDED:
+                raise
             complain(error)
