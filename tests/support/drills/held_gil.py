@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.support.daemon import Serving, command, environment, serving
@@ -121,14 +122,17 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/soak held-gil", description=main.__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="how long it is held, at least (20)")
     parser.add_argument("--only", help="interpreters whose name begins so: 3.12")
+    parser.add_argument("--jobs", type=int, default=2, help="so many interpreters at a time (2)")
     args = parser.parse_args(arguments)
     chosen = [one for one in every_interpreter() if one.name.startswith(args.only or "")]
     if not chosen:
         parser.error(f"no interpreter's name begins with {args.only}")
-    failed = 0
-    with tempfile.TemporaryDirectory(prefix="memscope-soak-") as folder, serving(Path(folder)) as daemon:
-        for interpreter in chosen:
-            failed += _all_ways(daemon, interpreter, args.seconds)
+    with (
+        tempfile.TemporaryDirectory(prefix="memscope-soak-") as folder,
+        serving(Path(folder)) as daemon,
+        ThreadPoolExecutor(args.jobs) as pool,
+    ):
+        failed = sum(pool.map(lambda one: _all_ways(daemon, one, args.seconds), chosen))
     print(f"{failed} failed")
     return int(failed > 0)
 

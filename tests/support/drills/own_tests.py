@@ -20,6 +20,7 @@ import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from memscope_client import DaemonError, Sampling
@@ -207,11 +208,14 @@ def main(arguments: list[str]) -> int:
     """CPython's own tests end with us as without"""
     parser = argparse.ArgumentParser(prog="scripts/soak cpython-tests", description=main.__doc__)
     parser.add_argument("--only", help="interpreters whose name begins so: 3.12")
+    parser.add_argument("--jobs", type=int, default=2, help="so many interpreters at a time (2)")
     parser.add_argument("--modules", nargs="+", default=MODULES, metavar="MODULE")
     args = parser.parse_args(arguments)
     found = [each for each in testable() if each.name.startswith(args.only or "")]
     print("interpreters: " + ", ".join(each.name for each in found), flush=True)
-    wrong = [(each.name, module) for each in found for module in args.modules if not compare(each, module)]
+    with ThreadPoolExecutor(args.jobs) as pool:
+        parts = pool.map(lambda each: [module for module in args.modules if not compare(each, module)], found)
+        wrong = [(each.name, module) for each, part in zip(found, parts, strict=True) for module in part]
     print(
         f"cpython-tests: {len(found) * len(args.modules)} modules, differing: {wrong or 'none'}", flush=True
     )
