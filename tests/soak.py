@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import random
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -78,8 +80,10 @@ def rounds(name: str, seed: int, first: int, plan: Plan) -> int:
     """Runs rounds as planned; returns how many failed. Each begins in a folder of its own after one that
     failed."""
     began, number, failed = time.monotonic(), first, 0
-    with tempfile.TemporaryDirectory(prefix="memscope-soak-") as folder:
-        rig = Rig(Path(folder))
+    with (
+        tempfile.TemporaryDirectory(prefix="memscope-soak-") as folder,
+        contextlib.closing(Rig(Path(folder))) as rig,
+    ):
         while number == first or not plan.is_over(number - first, time.monotonic() - began):
             try:
                 print(f"{name} round {number}: {DRILLS[name](rig, dice(seed, name, number))}", flush=True)
@@ -89,13 +93,14 @@ def rounds(name: str, seed: int, first: int, plan: Plan) -> int:
                 print(rig.daemon.log.read_text()[-2000:])
                 print(f"{name} round {number} FAILED: again with --seed {seed} --round {number}", flush=True)
             number += 1
-        rig.close()
     took_s = time.monotonic() - began
     print(f"{name}: {number - first} rounds, {failed} failed, {took_s:.0f} s, seed {seed}", flush=True)
     return failed
 
 
 def main(arguments: list[str]) -> int:
+    # a drill that is told to end (by a time limit, say) takes its daemons and targets with it
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     if arguments and arguments[0] in RUNS:
         return RUNS[arguments[0]](arguments[1:])
     listed = "\n".join(f"  {name:<16}{drill.__doc__}" for name, drill in {**DRILLS, **RUNS}.items())
