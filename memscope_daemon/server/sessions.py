@@ -9,7 +9,6 @@ import dataclasses
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -454,7 +453,7 @@ class Entry:
         if not self.ended.is_set():
             recording.note({"end_reason": reason.name.lower(), "end_detail": detail})
             self.change(state=SessionState.ENDED, end_reason=reason, end_detail=detail)
-            self._ended_unix_ns = time.time_ns()
+            self._ended_unix_ns = clock.unix_ns()
             self.ended.set()
 
     def _evidence(self, exact: bool) -> Evidence:

@@ -330,7 +330,7 @@ def _guarded(verb: str, path: Path, action: Callable[[], Result]) -> Result:
     """Runs ``action``; what DuckDB or the system has against it becomes one of our errors."""
     try:
         return action()
-    except (duckdb.Error, OSError) as error:
+    except (duckdb.Error, OSError, ValueError) as error:  # numpy's: columns that do not fit each other
         reason = str(error).partition("\n")[0]
         raise SystemFailure(
             f"store.not-{verb}",

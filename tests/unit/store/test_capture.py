@@ -121,9 +121,9 @@ def test_an_empty_session_has_no_sums(tmp_path: Path) -> None:
 
 def test_a_refused_append_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     capture = filled(tmp_path / "a.duckdb")
-    many = dataclasses.replace(some_events(FEW_ROWS + 1), weight=np.ones(5))
+    few, many = (dataclasses.replace(some_events(count), weight=np.ones(5)) for count in (7, FEW_ROWS + 1))
     uncountable = dataclasses.replace(LOSS, record_count=-1)
-    for events, losses in ((many, []), (some_events(7), [uncountable])):
+    for events, losses in ((few, []), (many, []), (some_events(7), [uncountable])):
         with pytest.raises(SystemFailure, match="could not be written"):
             capture.append([events], [], losses, {"last_batch": "3"})
     assert capture.meta()["last_batch"] == "2"
