@@ -15,6 +15,7 @@ from memscope_daemon.model.session import SessionInfo, SessionStamp
 from memscope_daemon.server.chore import Chore
 from memscope_daemon.server.sessions import REST_AFTER_NS, Entry
 from memscope_daemon.store import retention
+from memscope_daemon.store.engine import Engines
 
 LOG = logging.getLogger("memscope.sessions")
 #: Ended sessions whose figures stay in memory; of older ones only the file stays, until they are asked for.
@@ -48,6 +49,7 @@ class SessionBook:
 
     def __init__(self, folder: Path, keep_bytes: int, history: History = HISTORIES[DEFAULT_HISTORY]) -> None:
         self._folder, self._keep_bytes, self._history = folder, keep_bytes, history
+        self._engines = Engines(folder)
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
         self._begun_count = 0
@@ -64,7 +66,7 @@ class SessionBook:
             if info.session_id in self._entries:
                 return self._entries[info.session_id]
             self._make_room()
-            entry = Entry(info, self._folder / f"{info.session_id}.duckdb", self._history)
+            entry = Entry(info, self._folder / f"{info.session_id}.duckdb", self._history, self._engines)
             try:
                 entry.open()
             except MemscopeError:
@@ -161,3 +163,4 @@ class SessionBook:
         self._surplus.stop()
         for entry in self.entries():
             entry.close()
+        self._engines.close()

@@ -33,6 +33,7 @@ from memscope_daemon.server.history import Past
 from memscope_daemon.shim.job import Resume
 from memscope_daemon.store import questions
 from memscope_daemon.store.capture import Capture
+from memscope_daemon.store.engine import Engines
 from memscope_daemon.store.questions import Key, Subset
 from memscope_daemon.timeline.live import Balance
 
@@ -64,14 +65,18 @@ class Recording:
     texts by name, as they stood in the file when it was opened."""
 
     def __init__(
-        self, path: Path, first_mode: SamplingMode, history: History = HISTORIES["unbounded"]
+        self,
+        path: Path,
+        first_mode: SamplingMode,
+        history: History = HISTORIES["unbounded"],
+        engines: Engines | None = None,
     ) -> None:
-        """Opens the file; what is in it already is read back.
+        """Opens the file, by one of ``engines``; what is in it already is read back.
 
         :raises SystemFailure: it cannot be opened or read.
         """
         self._first_mode = first_mode
-        self._capture = Capture.open(path)
+        self._capture = Capture.open(path, engines)
         self._tables = Tables(first_mode)
         self._past = Past(self._capture, history, self._by_bytes)
         self._live = self._past.state()

@@ -36,6 +36,7 @@ from memscope_daemon.server.terms import (
 )
 from memscope_daemon.shim.job import Resume
 from memscope_daemon.store import retention
+from memscope_daemon.store.engine import Engines
 
 LOG = logging.getLogger("memscope.sessions")
 IDLE_S = 0.1
@@ -50,10 +51,10 @@ Outgoing = queue.SimpleQueue[Any]
 class Entry:
     """One session. Use :meth:`SessionBook.begin`."""
 
-    def __init__(self, info: SessionInfo, path: Path, history: History) -> None:
+    def __init__(self, info: SessionInfo, path: Path, history: History, engines: Engines) -> None:
         self._lock = threading.Lock()
         self._info = dataclasses.replace(info, store_path=str(path))
-        self._path, self._history = path, history
+        self._path, self._history, self._engines = path, history, engines
         self._is_fresh = not path.exists()  # nothing can be stored yet
         self._outgoing: Outgoing | None = None
         self._resident = Resident()
@@ -329,7 +330,7 @@ class Entry:
     # --- in the actor's thread -----------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._recording = Recording(self._path, self._info.sampling.mode, self._history)
+        self._recording = Recording(self._path, self._info.sampling.mode, self._history, self._engines)
         self._rests = False
         terms = recalled_terms(self._recording.noted)
         if self.terms is None and terms is not None:

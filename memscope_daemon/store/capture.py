@@ -22,8 +22,8 @@ from memscope_daemon.model.columns import COLUMN_TYPES, Array, Columns, EventKin
 from memscope_daemon.model.dictionary import DictionaryRows, LossRow
 from memscope_daemon.model.sums import Sums
 from memscope_daemon.store import schema
+from memscope_daemon.store.engine import DATABASE, MEMORY_LIMIT, Engine, Engines
 
-MEMORY_LIMIT = "256MiB"
 #: What was stored lies in DuckDB's memory as well, some 100 bytes an event, until so many have come; roughly,
 #: so that sessions which began together do not all write at once. To write them into the file proper takes
 #: three syncs and up to some MB of the disk, so it is not done all the time.
@@ -31,7 +31,6 @@ SETTLE_ROWS, SETTLE_EACH_NS = 4096, 15_000_000_000
 #: Nothing is as small, so DuckDB goes through all it holds, and also forgets what it remembers of pages that
 #: are gone (a kilobyte each commit, up to some MB).
 SETTLED_LIMIT = "0B"
-TEMPORARY_LIMIT = "4GiB"
 COLUMN_NAMES = tuple(COLUMN_TYPES)
 #: So many events or fewer go in through arrays that DuckDB knows already: to tell it of others takes as long
 #: again as to store so few.
@@ -43,29 +42,42 @@ Result = TypeVar("Result")
 class Capture:
     """A session's file, open for appending and for questions. Use :meth:`open`."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-        self._connection = connection
+    def __init__(self, engines: Engines, engine: Engine, path: Path) -> None:
+        self._engines, self._engine = engines, engine
+        self._connection = engine.attach(path.absolute())
         self._noted: set[str] = set()  # names that are committed in the table meta
         self._rows_to_come, self._settled_ns = _some(SETTLE_ROWS), clock.monotonic_ns()
         self._few = {name: np.zeros(FEW_ROWS, dtype) for name, dtype in COLUMN_TYPES.items()}
         self.path = path
 
     @classmethod
-    def open(cls, path: Path) -> Capture:
-        """Opens the file, or makes it (0600).
+    def open(cls, path: Path, engines: Engines | None = None) -> Capture:
+        """Opens the file, or makes it (0600). ``engines``: of its folder; None: it has one of its own.
 
         :raises SystemFailure: it cannot be opened, is in use, or is of another version.
         """
-        capture = cls(_guarded("opened", path, lambda: _connect(path)), path)
+        return _guarded("opened", path, lambda: cls._open(path, engines or Engines(path.parent, keeps=0)))
+
+    @classmethod
+    def _open(cls, path: Path, engines: Engines) -> Capture:
+        engine = engines.take()
         try:
-            _guarded("opened", path, capture._prepare)
-        except SystemFailure:
-            capture.close()
+            capture = cls(engines, engine, path)
+            capture._prepare()
+        except BaseException:
+            engine.close()
             raise
         return capture
 
     def close(self) -> None:
-        self._connection.close()
+        """Everything that was committed is in the file; where that fails, in the one beside it."""
+        try:
+            self._engine.detach(self._connection)
+        except duckdb.Error:
+            self._connection.close()
+            self._engine.close()
+        else:
+            self._engines.give_back(self._engine)
 
     def meta(self) -> dict[str, str]:
         """Everything that was noted down, by name."""
@@ -95,7 +107,7 @@ class Capture:
 
     def shrink(self) -> None:
         """Gives the room of what was taken off back to the file, for what comes."""
-        _guarded("written", self.path, lambda: self._connection.execute("CHECKPOINT").fetchall())
+        _guarded("written", self.path, lambda: self._connection.execute(f"CHECKPOINT {DATABASE}").fetchall())
 
     def settle_if_due(self) -> None:
         """Leaves what was stored to the disk alone, once it is enough: the memory of a session does not grow
@@ -121,7 +133,9 @@ class Capture:
     @property
     def used_bytes(self) -> int:
         """What the file takes of the disk, room for what comes not counted."""
-        ((blocks, block_bytes),) = self.rows("SELECT used_blocks, block_size FROM pragma_database_size()")
+        ((blocks, block_bytes),) = self.rows(
+            f"SELECT used_blocks, block_size FROM pragma_database_size() WHERE database_name = '{DATABASE}'"
+        )
         beside = self.path.with_name(self.path.name + ".wal")
         return int(blocks * block_bytes) + (beside.stat().st_size if beside.exists() else 0)
 
@@ -135,7 +149,9 @@ class Capture:
         return _guarded("read", self.path, lambda: self._connection.execute(sql).fetchall())
 
     def _prepare(self) -> None:
-        tables = self._connection.execute("SELECT count(*) FROM duckdb_tables()").fetchone()
+        tables = self._connection.execute(
+            f"SELECT count(*) FROM duckdb_tables() WHERE database_name = '{DATABASE}'"
+        ).fetchone()
         if tables is None or tables[0] == 0:
             self._create()
         meta = self.meta()
@@ -307,23 +323,6 @@ def _array(values: tuple[Any, ...]) -> Array:
 def _some(count: int) -> int:
     """About so many."""
     return int(count * random.uniform(0.5, 1.5))
-
-
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(str(path), config={"memory_limit": MEMORY_LIMIT, "threads": "1"})
-    temporary = str(path).replace("'", "''") + ".tmp"
-    for setting in (
-        f"temp_directory = '{temporary}'",
-        f"max_temp_directory_size = '{TEMPORARY_LIMIT}'",
-        "autoinstall_known_extensions = false",
-        "autoload_known_extensions = false",
-        "python_enable_replacements = false",
-        "enable_external_access = false",
-        "allowed_configs = ['memory_limit']",
-        "lock_configuration = true",
-    ):
-        connection.execute(f"SET {setting}")
-    return connection
 
 
 def _guarded(verb: str, path: Path, action: Callable[[], Result]) -> Result:
