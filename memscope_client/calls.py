@@ -20,6 +20,7 @@ Answer = TypeVar("Answer")
 
 CALL_TIMEOUT_S = 30.0
 DETACH_TIMEOUT_S = 120.0  # the target's GIL may be held for long by a call into C
+WATCH_PATIENCE_S = 60.0
 #: More than the number of any point: watch from now on.
 FROM_NOW_ON = 2**64 - 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 from memscope_client.errors import DaemonError
@@ -20,13 +21,34 @@ OPTIONS = [
 ]
 
 
+def default_address() -> str:
+    """Where `memscoped serve` of this user listens if nobody says otherwise."""
+    if address := os.environ.get("MEMSCOPE_DAEMON"):
+        return address
+    if base := os.environ.get("XDG_RUNTIME_DIR"):
+        return f"unix:{base}/memscope/daemon.sock"
+    return f"unix:{tempfile.gettempdir()}/memscope-{os.getuid()}/daemon.sock"
+
+
 def open_channel(address: str) -> Any:
     """A channel to ``unix:/path`` or ``host:port``. Nothing is sent yet."""
-    # gRPC's own log goes to standard error, where a command's user would have to read it.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    _quiet()
     import grpc
 
     return grpc.insecure_channel(address, options=OPTIONS)
+
+
+def open_aio_channel(address: str) -> Any:
+    """The same for asyncio, in the loop that runs."""
+    _quiet()
+    import grpc.aio
+
+    return grpc.aio.insecure_channel(address, options=OPTIONS)
+
+
+def _quiet() -> None:
+    """gRPC's own log goes to standard error, where a command's user would have to read it."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 class Endpoint:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memscope_client import calls
-from memscope_client.calls import CALL_TIMEOUT_S, DETACH_TIMEOUT_S, Call
+from memscope_client.calls import CALL_TIMEOUT_S, DETACH_TIMEOUT_S, WATCH_PATIENCE_S, Call
 from memscope_client.channel import Endpoint, open_channel
 from memscope_client.sessions import Sampling, Session, Version
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from memscope_client.figures import Mark, Report, Snapshot, WatchPoint
 
 Answer = TypeVar("Answer")
-
-WATCH_PATIENCE_S = 60.0
 
 
 class Attachment:
@@ -162,9 +160,10 @@ class Client:
                 yield from filter(seen.is_new, map(call.convert, stream))
                 return
             except grpc.RpcError as error:
-                time.sleep(seen.rest_after(self._endpoint.error(error)))
+                rest_s = seen.rest_after(self._endpoint.error(error))
             finally:
                 stream.cancel()
+            time.sleep(rest_s)
 
     def report(self, session_id: str, *, site_count: int = 0) -> Report:
         """The whole report; ``site_count`` 0 is all sites."""

@@ -7,7 +7,6 @@ import time
 from memscope_client.errors import DaemonError
 from memscope_client.figures import WatchPoint
 
-PATIENCE_S = 60.0
 FIRST_REST_S, LONGEST_REST_S = 0.1, 1.0
 #: The daemon is away, or about to be.
 AWAY = frozenset({"client.unavailable", "client.cancelled", "daemon.stopping", "store.not-opened"})
