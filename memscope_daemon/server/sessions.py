@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 
 from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
-from memscope_daemon.errors import MemscopeError, SystemFailure, TrackingError
+from memscope_daemon.errors import MemscopeError, SystemFailure
 from memscope_daemon.model.cost import Cost, CostCounters, StepChange
 from memscope_daemon.model.history import History
 from memscope_daemon.model.report import Mark, Resident
@@ -25,6 +24,7 @@ from memscope_daemon.query.evidence import Evidence
 from memscope_daemon.server import messages
 from memscope_daemon.server.actor import Actor
 from memscope_daemon.server.course import Course
+from memscope_daemon.server.line import Line, Outgoing
 from memscope_daemon.server.pauses import Pauses, recalled_spans
 from memscope_daemon.server.points import Room
 from memscope_daemon.server.recording import Recording
@@ -47,7 +47,6 @@ LEAVE = ingest_pb.Command(detach=ingest_pb.Detach())
 REST_AFTER_NS = 60_000_000_000
 
 Answer = TypeVar("Answer")
-Outgoing = queue.SimpleQueue[Any]
 
 
 class Entry:
@@ -59,7 +58,7 @@ class Entry:
         self._path, self._history = path, history
         self._is_fresh = not path.exists()  # nothing can be stored yet
         self.course = Course(room, info.started_unix_ns, is_fresh=self._is_fresh)
-        self._outgoing: Outgoing | None = None
+        self._line = Line()
         self._resident = Resident()
         self._names: dict[int, str] = {}
         self._cost: Cost | None = None
@@ -71,7 +70,6 @@ class Entry:
         self._over_budget = ""
         self._recording: Recording | None = None
         self._rests = False
-        self._used_ns = clock.monotonic_ns()
         self._store_error = ""
         self.heard_monotonic_ns = 0  # when the last batch came
         self.ended = threading.Event()
@@ -141,7 +139,7 @@ class Entry:
         with self._lock:
             self._is_to_leave = leaves
             if leaves:
-                self._command(LEAVE)
+                self._line.command(LEAVE)
 
     def end_over_budget(self, detail: str) -> None:
         """The detach that follows is no wish of the user's: the session ends by this name."""
@@ -155,50 +153,28 @@ class Entry:
             return self._counters
 
     def connect(self, outgoing: Outgoing) -> int:
-        """A shipper has come: answers go to ``outgoing``. Returns the last batch that is stored.
-
-        The stream before, if it is still there, is told to end.
-        """
+        """A shipper has come: answers go to ``outgoing``. Returns the last batch that is stored."""
+        self._line.connect(outgoing)
         with self._lock:
-            before, self._outgoing = self._outgoing, outgoing
             is_fresh, self._is_fresh = self._is_fresh, False
-        if before is not None:
-            error = TrackingError(
-                "ingest.replaced", "another stream took over this session", "none is needed"
-            )
-            before.put(error)
         return 0 if is_fresh else self._actor.call(self._stored_batch)
 
     def disconnect(self, outgoing: Outgoing) -> None:
         """That stream is gone."""
-        with self._lock:
-            if self._outgoing is outgoing:
-                self._outgoing = None
-                self._used_ns = clock.monotonic_ns()
+        self._line.disconnect(outgoing)
 
     @property
     def is_connected(self) -> bool:
-        with self._lock:
-            return self._outgoing is not None
+        return self._line.is_connected
 
     @property
     def unused_ns(self) -> int:
         """Since its shipper went away, or since it was asked for anything; 0 while there is one."""
-        with self._lock:
-            return 0 if self._outgoing is not None else clock.monotonic_ns() - self._used_ns
-
-    def _is_current(self, outgoing: Outgoing) -> bool:
-        with self._lock:
-            return self._outgoing is outgoing
+        return self._line.unused_ns
 
     def command(self, command: ingest_pb.Command) -> bool:
         """Sends a command to the shipper; False: none is there."""
-        with self._lock:
-            outgoing = self._outgoing
-        if outgoing is None:
-            return False
-        outgoing.put(ingest_pb.IngestStreamResponse(command=command))
-        return True
+        return self._line.command(command)
 
     def remind(self, said: SamplingConfig) -> None:
         """A shipper that has come says which setting it knows. One that was commanded while there was none,
@@ -210,7 +186,7 @@ class Entry:
             if self._pauses.in_force or self._pauses.spans:  # it may not have heard of the end of one
                 self._command_pause()
             if self._is_to_leave:
-                self._command(LEAVE)
+                self._line.command(LEAVE)
 
     def set_sampling(self, sampling: SamplingConfig) -> SessionInfo:
         """Commands a setting; while there is no shipper, the next one is told. Under one lock with
@@ -226,15 +202,10 @@ class Entry:
 
     def _command_sampling(self, sampling: SamplingConfig) -> None:
         wire = ingest_pb.SetSampling(sampling=messages.sampling_to(sampling))
-        self._command(ingest_pb.Command(set_sampling=wire))
+        self._line.command(ingest_pb.Command(set_sampling=wire))
 
     def _command_pause(self) -> None:
-        self._command(ingest_pb.Command(pause=ingest_pb.Pause(paused=self._pauses.in_force)))
-
-    def _command(self, command: ingest_pb.Command) -> None:
-        """With the lock held."""
-        if self._outgoing is not None:
-            self._outgoing.put(ingest_pb.IngestStreamResponse(command=command))
+        self._line.command(ingest_pb.Command(pause=ingest_pb.Pause(paused=self._pauses.in_force)))
 
     def take(self, batch: Any, outgoing: Outgoing) -> bool:
         """Takes a batch off the stream that ``outgoing`` belongs to; False: not taken, because the store
@@ -244,7 +215,7 @@ class Entry:
         :raises MemoryOperationError: the batch makes no sense.
         """
         self.heard_monotonic_ns = clock.monotonic_ns()
-        return self._actor.call(lambda: not self._is_current(outgoing) or self._take(batch))
+        return self._actor.call(lambda: not self._line.is_current(outgoing) or self._take(batch))
 
     def resume_point(self) -> Resume:
         """What a shipper must know that takes over. Nothing more comes off a stream that is over.
@@ -460,11 +431,7 @@ class Entry:
 
     def _acknowledge(self) -> None:
         self._note_store_error("")
-        ack = ingest_pb.BatchAck(batch_number=self._of_recording().stored_batch)
-        with self._lock:
-            outgoing = self._outgoing
-        if outgoing is not None:
-            outgoing.put(ingest_pb.IngestStreamResponse(batch_ack=ack))
+        self._line.acknowledge(self._of_recording().stored_batch)
 
     def _note_store_error(self, text: str) -> None:
         if text and text != self._store_error:
@@ -490,8 +457,8 @@ class Entry:
 
     def _evidence(self, exact: bool) -> Evidence:
         recording = self._of_recording()
+        self._line.use()
         with self._lock:
-            self._used_ns = clock.monotonic_ns()
             info, resident, names = self._info, self._resident, self._names
             cost, steps = self._cost, self._steps
             pauses = self._pauses.until(recording.time_ns)
