@@ -1,12 +1,14 @@
 """A library that speaks gRPC with a memscope daemon.
 
-    from memscope_client import Client, Sampling
+    from memscope_client import Client, Sampling, default_address
 
-    with Client("unix:/run/user/1000/memscope/daemon.sock") as client:
+    with Client(default_address()) as client:
         session = client.attach(pid, Sampling.bytes(524288)).result()
         ...
         client.detach(session.session_id)
         report = client.report(session.session_id)
+
+:class:`AsyncClient` is the same for asyncio.
 
 Importing this package imports neither gRPC nor protobuf: that happens when a Client is made.
 """
@@ -17,6 +19,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from memscope_client.aio import AsyncAttachment, AsyncClient
+    from memscope_client.channel import default_address
     from memscope_client.client import Attachment, Client
     from memscope_client.errors import DaemonError
     from memscope_client.figures import (
@@ -26,16 +30,21 @@ if TYPE_CHECKING:
         Figures,
         History,
         Loss,
+        Mark,
         Quality,
         Report,
+        SamplingPause,
         Site,
         Snapshot,
         StepChange,
         ThreadFigures,
+        WatchPoint,
     )
     from memscope_client.sessions import AttachFigures, Sampling, Session, Target, TargetStop, Version
 
 __all__ = [
+    "AsyncAttachment",
+    "AsyncClient",
     "AttachFigures",
     "Attachment",
     "Client",
@@ -46,9 +55,11 @@ __all__ = [
     "Figures",
     "History",
     "Loss",
+    "Mark",
     "Quality",
     "Report",
     "Sampling",
+    "SamplingPause",
     "Session",
     "Site",
     "Snapshot",
@@ -57,9 +68,13 @@ __all__ = [
     "TargetStop",
     "ThreadFigures",
     "Version",
+    "WatchPoint",
+    "default_address",
 ]
 
 _HOMES = {
+    "aio": ("AsyncAttachment", "AsyncClient"),
+    "channel": ("default_address",),
     "client": ("Attachment", "Client"),
     "errors": ("DaemonError",),
     "sessions": ("AttachFigures", "Sampling", "Session", "Target", "TargetStop", "Version"),

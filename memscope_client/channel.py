@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from typing import Any
+import tempfile
+from typing import TYPE_CHECKING, Any
 
 from memscope_client.errors import DaemonError
+
+if TYPE_CHECKING:
+    from memscope_client.calls import Call
 
 ERROR_METADATA_KEY = "memscope-error-bin"
 OPTIONS = [
@@ -16,13 +21,60 @@ OPTIONS = [
 ]
 
 
+def default_address() -> str:
+    """Where `memscoped serve` of this user listens if nobody says otherwise."""
+    if address := os.environ.get("MEMSCOPE_DAEMON"):
+        return address
+    if base := os.environ.get("XDG_RUNTIME_DIR"):
+        return f"unix:{base}/memscope/daemon.sock"
+    return f"unix:{tempfile.gettempdir()}/memscope-{os.getuid()}/daemon.sock"
+
+
 def open_channel(address: str) -> Any:
     """A channel to ``unix:/path`` or ``host:port``. Nothing is sent yet."""
-    # gRPC's own log goes to standard error, where a command's user would have to read it.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    _quiet()
     import grpc
 
     return grpc.insecure_channel(address, options=OPTIONS)
+
+
+def open_aio_channel(address: str) -> Any:
+    """The same for asyncio, in the loop that runs."""
+    _quiet()
+    import grpc.aio
+
+    return grpc.aio.insecure_channel(address, options=OPTIONS)
+
+
+def _quiet() -> None:
+    """gRPC's own log goes to standard error, where a command's user would have to read it."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
+class Endpoint:
+    """The daemon at an address: its methods by name, and its errors. ``channel``: grpc's or grpc.aio's."""
+
+    def __init__(self, address: str, channel: Any) -> None:
+        self.address, self.channel = address, channel
+
+    def method(self, call: Call[Any]) -> Any:
+        """What is called with the request."""
+        return getattr(self._control if call.service == "control" else self._query, call.method)
+
+    def error(self, error: Any) -> DaemonError:
+        return as_daemon_error(error, self.address)
+
+    @functools.cached_property
+    def _control(self) -> Any:
+        from memscope_client._pb import control_service_pb2_grpc
+
+        return control_service_pb2_grpc.ControlStub(self.channel)
+
+    @functools.cached_property
+    def _query(self) -> Any:
+        from memscope_client._pb import query_service_pb2_grpc
+
+        return query_service_pb2_grpc.QueryStub(self.channel)
 
 
 def as_daemon_error(error: Any, address: str) -> DaemonError:

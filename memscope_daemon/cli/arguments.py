@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -56,11 +57,26 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_sampling(parser: argparse.ArgumentParser) -> None:
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument(
-        "--preset", choices=sorted(PRESETS), help=f"a known setting (default: {DEFAULT_PRESET}, 512 KiB)"
+def add_session(parser: argparse.ArgumentParser) -> None:
+    """A session, and the daemon that has it."""
+    parser.add_argument(
+        "session", metavar="PID|SESSION_ID", type=pid_or_session, help="the process, or one session of it"
     )
+    parser.add_argument("--daemon", metavar="ADDR", help="the daemon that has the session")
+
+
+def pid_or_session(text: str) -> str:
+    """What :func:`find.find_session` takes."""
+    if re.fullmatch(r"[0-9a-f]{16}", text) or (text.isascii() and text.isdigit() and int(text) > 0):
+        return text
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is neither the id of a process nor of a session (16 hex digits)"
+    )
+
+
+def add_sampling(parser: argparse.ArgumentParser, default: str = f"{DEFAULT_PRESET}, 512 KiB") -> None:
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--preset", choices=sorted(PRESETS), help=f"a known setting (default: {default})")
     how.add_argument("--rate", metavar="P", type=float, help="probability of each allocation, above 0 to 1")
     how.add_argument(
         "--bytes", metavar="N", type=checked(config.parse_size), help="mean bytes between samples, e.g. 64K"
@@ -93,14 +109,16 @@ def overhead_of(args: argparse.Namespace) -> float:
     return config.default_overhead() if args.max_overhead is None else float(args.max_overhead)
 
 
-def sampling_of(args: argparse.Namespace) -> SamplingConfig:
-    """The sampling that was asked for, checked; a ConfigurationError (exit code 2) otherwise."""
+def sampling_of(args: argparse.Namespace, before: SamplingConfig | None = None) -> SamplingConfig:
+    """The sampling that was asked for, checked; a ConfigurationError (exit code 2) otherwise. What was not
+    named is as ``before``, or as by default; but for the seed, which is chosen anew."""
+    chosen = before or config.preset(DEFAULT_PRESET)
     if args.rate is not None:
-        chosen = SamplingConfig(SamplingMode.RATE, args.rate)
+        chosen = dataclasses.replace(chosen, mode=SamplingMode.RATE, value=args.rate, preset="")
     elif args.bytes is not None:
-        chosen = SamplingConfig(SamplingMode.BYTES, float(args.bytes))
-    else:
-        chosen = config.preset(args.preset or DEFAULT_PRESET)
+        chosen = dataclasses.replace(chosen, mode=SamplingMode.BYTES, value=float(args.bytes), preset="")
+    elif args.preset is not None:
+        chosen = config.preset(args.preset)
     if args.depth is not None and args.depth != chosen.depth:
         # A preset that was changed is no longer that preset.
         chosen = dataclasses.replace(chosen, depth=args.depth, stacks=args.depth > 0, preset="")

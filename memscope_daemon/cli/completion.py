@@ -65,7 +65,7 @@ def _command(name: str, text: str, parser: argparse.ArgumentParser) -> Command:
         text,
         tuple(_option(action) for action in parser._actions if action.option_strings),
         tuple(str(choice) for action in positionals for choice in action.choices or ()),
-        any(action.dest == "pid" for action in positionals),
+        any("PID" in str(action.metavar) for action in positionals),
     )
 
 

@@ -22,6 +22,14 @@ def count_text(value: float) -> str:
     return _scaled((value,), COUNT_UNITS, 1000.0)[0].replace(" ", "")
 
 
+def seconds_text(value: float) -> str:
+    """``12.3 s``, ``4 min 5 s``, ``3 h 12 min``."""
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, seconds = divmod(int(value), 60)
+    return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def bytes_estimate(estimate: Estimate) -> str:
     """``1.5 MiB (1.1–2.0)``, or ``= 1.5 MiB`` where nothing was estimated."""
     if estimate.exact:

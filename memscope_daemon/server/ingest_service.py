@@ -19,7 +19,8 @@ from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import EndReason, SessionInfo, SessionState
 from memscope_daemon.server import messages
 from memscope_daemon.server.book import SessionBook
-from memscope_daemon.server.sessions import Entry, Outgoing
+from memscope_daemon.server.line import Outgoing
+from memscope_daemon.server.sessions import Entry
 from memscope_daemon.server.status import abort, answering
 
 PROTOCOL_VERSION = 1

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,16 +14,19 @@ from typing import Any, TypeVar
 
 from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
-from memscope_daemon.errors import MemscopeError, SystemFailure, TrackingError
+from memscope_daemon.errors import MemscopeError, SystemFailure
 from memscope_daemon.model.cost import Cost, CostCounters, StepChange
 from memscope_daemon.model.history import History
-from memscope_daemon.model.report import Resident
+from memscope_daemon.model.report import Mark, Resident
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import EndReason, SessionInfo, SessionState, Step
-from memscope_daemon.monitor import budget
 from memscope_daemon.query.evidence import Evidence
 from memscope_daemon.server import messages
 from memscope_daemon.server.actor import Actor
+from memscope_daemon.server.course import Course
+from memscope_daemon.server.line import Line, Outgoing
+from memscope_daemon.server.pauses import Pauses, recalled_spans
+from memscope_daemon.server.points import Room
 from memscope_daemon.server.recording import Recording
 from memscope_daemon.server.terms import (
     Notes,
@@ -33,6 +35,7 @@ from memscope_daemon.server.terms import (
     noted_terms,
     recalled_steps,
     recalled_terms,
+    resumed,
 )
 from memscope_daemon.shim.job import Resume
 from memscope_daemon.store import retention
@@ -45,30 +48,31 @@ LEAVE = ingest_pb.Command(detach=ingest_pb.Detach())
 REST_AFTER_NS = 60_000_000_000
 
 Answer = TypeVar("Answer")
-Outgoing = queue.SimpleQueue[Any]
 
 
 class Entry:
     """One session. Use :meth:`SessionBook.begin`."""
 
-    def __init__(self, info: SessionInfo, path: Path, history: History, engines: Engines) -> None:
+    def __init__(
+        self, info: SessionInfo, path: Path, history: History, engines: Engines, room: Room
+    ) -> None:
         self._lock = threading.Lock()
         self._info = dataclasses.replace(info, store_path=str(path))
         self._path, self._history, self._engines = path, history, engines
         self._is_fresh = not path.exists()  # nothing can be stored yet
-        self._outgoing: Outgoing | None = None
+        self.course = Course(room, info.started_unix_ns, is_fresh=self._is_fresh)
+        self._line = Line()
         self._resident = Resident()
         self._names: dict[int, str] = {}
         self._cost: Cost | None = None
         self._terms: Terms | None = None
         self._steps: tuple[StepChange, ...] = ()
         self._counters = CostCounters()
-        self._is_paused = False
+        self._pauses = Pauses()
         self._is_to_leave = False
         self._over_budget = ""
         self._recording: Recording | None = None
         self._rests = False
-        self._used_ns = clock.monotonic_ns()
         self._store_error = ""
         self.heard_monotonic_ns = 0  # when the last batch came
         self.ended = threading.Event()
@@ -107,18 +111,38 @@ class Entry:
         return True
 
     def set_paused(self, paused: bool) -> None:
-        """Stops sampling or goes on. Frees of blocks that were sampled are followed all the same."""
+        """Stops sampling for the budget's sake, or goes on, unless a user has paused it. Frees of blocks that
+        were sampled are followed all the same."""
         with self._lock:
-            before, self._is_paused = self._is_paused, paused
-            if before != paused:
-                self._command(ingest_pb.Command(pause=ingest_pb.Pause(paused=paused)))
+            self._replace_pauses(dataclasses.replace(self._pauses, by_budget=paused))
+
+    def pause(self, paused: bool) -> SessionInfo:
+        """A user stops sampling, or lets it go on, unless the budget has it paused. While there is no
+        shipper, the next one is told. A TrackingError where that was done too often."""
+        with self._lock:
+            self._replace_pauses(self._pauses.asked(paused, self.course.now_ns))
+            self._info = dataclasses.replace(self._info, paused=paused)
+            info, notes = self._info, self._pauses.noted()
+        self._actor.post(lambda: self._store(notes))
+        return info
+
+    def _replace_pauses(self, pauses: Pauses) -> None:
+        """With the lock held."""
+        before, self._pauses = self._pauses, pauses
+        if before.in_force != pauses.in_force:
+            self._command_pause()
+
+    def mark(self, label: str) -> Mark:
+        """Notes down this moment; a MemscopeError where there are too many, or the store refuses."""
+        now_ns = self.course.now_ns
+        return self._actor.call(lambda: self.course.mark(now_ns, label, self._of_recording().note))
 
     def set_to_leave(self, leaves: bool) -> None:
         """Asks the shipper to take the hooks out, and each that comes from now on; or those no more."""
         with self._lock:
             self._is_to_leave = leaves
             if leaves:
-                self._command(LEAVE)
+                self._line.command(LEAVE)
 
     def end_over_budget(self, detail: str) -> None:
         """The detach that follows is no wish of the user's: the session ends by this name."""
@@ -132,50 +156,28 @@ class Entry:
             return self._counters
 
     def connect(self, outgoing: Outgoing) -> int:
-        """A shipper has come: answers go to ``outgoing``. Returns the last batch that is stored.
-
-        The stream before, if it is still there, is told to end.
-        """
+        """A shipper has come: answers go to ``outgoing``. Returns the last batch that is stored."""
+        self._line.connect(outgoing)
         with self._lock:
-            before, self._outgoing = self._outgoing, outgoing
             is_fresh, self._is_fresh = self._is_fresh, False
-        if before is not None:
-            error = TrackingError(
-                "ingest.replaced", "another stream took over this session", "none is needed"
-            )
-            before.put(error)
         return 0 if is_fresh else self._actor.call(self._stored_batch)
 
     def disconnect(self, outgoing: Outgoing) -> None:
         """That stream is gone."""
-        with self._lock:
-            if self._outgoing is outgoing:
-                self._outgoing = None
-                self._used_ns = clock.monotonic_ns()
+        self._line.disconnect(outgoing)
 
     @property
     def is_connected(self) -> bool:
-        with self._lock:
-            return self._outgoing is not None
+        return self._line.is_connected
 
     @property
     def unused_ns(self) -> int:
         """Since its shipper went away, or since it was asked for anything; 0 while there is one."""
-        with self._lock:
-            return 0 if self._outgoing is not None else clock.monotonic_ns() - self._used_ns
-
-    def _is_current(self, outgoing: Outgoing) -> bool:
-        with self._lock:
-            return self._outgoing is outgoing
+        return self._line.unused_ns
 
     def command(self, command: ingest_pb.Command) -> bool:
         """Sends a command to the shipper; False: none is there."""
-        with self._lock:
-            outgoing = self._outgoing
-        if outgoing is None:
-            return False
-        outgoing.put(ingest_pb.IngestStreamResponse(command=command))
-        return True
+        return self._line.command(command)
 
     def remind(self, said: SamplingConfig) -> None:
         """A shipper that has come says which setting it knows. One that was commanded while there was none,
@@ -184,10 +186,10 @@ class Entry:
             wanted = self._info.sampling
             if said != dataclasses.replace(wanted, seed=said.seed if wanted.seed is None else wanted.seed):
                 self._command_sampling(wanted)
-            if self._is_paused:
-                self._command(ingest_pb.Command(pause=ingest_pb.Pause(paused=True)))
+            if self._pauses.in_force or self._pauses.spans:  # it may not have heard of the end of one
+                self._command_pause()
             if self._is_to_leave:
-                self._command(LEAVE)
+                self._line.command(LEAVE)
 
     def set_sampling(self, sampling: SamplingConfig) -> SessionInfo:
         """Commands a setting; while there is no shipper, the next one is told. Under one lock with
@@ -203,12 +205,10 @@ class Entry:
 
     def _command_sampling(self, sampling: SamplingConfig) -> None:
         wire = ingest_pb.SetSampling(sampling=messages.sampling_to(sampling))
-        self._command(ingest_pb.Command(set_sampling=wire))
+        self._line.command(ingest_pb.Command(set_sampling=wire))
 
-    def _command(self, command: ingest_pb.Command) -> None:
-        """With the lock held."""
-        if self._outgoing is not None:
-            self._outgoing.put(ingest_pb.IngestStreamResponse(command=command))
+    def _command_pause(self) -> None:
+        self._line.command(ingest_pb.Command(pause=ingest_pb.Pause(paused=self._pauses.in_force)))
 
     def take(self, batch: Any, outgoing: Outgoing) -> bool:
         """Takes a batch off the stream that ``outgoing`` belongs to; False: not taken, because the store
@@ -218,7 +218,7 @@ class Entry:
         :raises MemoryOperationError: the batch makes no sense.
         """
         self.heard_monotonic_ns = clock.monotonic_ns()
-        return self._actor.call(lambda: not self._is_current(outgoing) or self._take(batch))
+        return self._actor.call(lambda: not self._line.is_current(outgoing) or self._take(batch))
 
     def resume_point(self) -> Resume:
         """What a shipper must know that takes over. Nothing more comes off a stream that is over.
@@ -332,25 +332,24 @@ class Entry:
     def _open(self) -> None:
         self._recording = Recording(self._path, self._info.sampling.mode, self._history, self._engines)
         self._rests = False
-        terms = recalled_terms(self._recording.noted)
+        noted = self._recording.noted
+        self.course.recall(noted)
+        terms = recalled_terms(noted)
         if self.terms is None and terms is not None:
-            self._recall(terms, recalled_steps(self._recording.noted))
+            self._recall(terms, recalled_steps(noted))
+        with self._lock:
+            if not self._pauses.spans:
+                self._pauses = dataclasses.replace(self._pauses, spans=recalled_spans(noted))
+                self._info = dataclasses.replace(self._info, paused=self._pauses.by_user)
 
     def _recall(self, terms: Terms, steps: tuple[StepChange, ...]) -> None:
         """A daemon before this one attached to it, and may have gone some steps back. What the shipper does
         may be older than what was last wanted: it will be reminded."""
-        level = budget.level_of(budget.ladder(terms.sampling), steps)
         with self._lock:
             self._terms, self._steps = terms, steps
-            self._info = dataclasses.replace(
-                self._info,
-                attach=terms.attach,
-                max_overhead_percent=terms.max_overhead_percent,
-                sampling=level.sampling,
-                step=level.step,
-            )
+            self._info = resumed(self._info, terms, steps)
+            self._pauses = Pauses(by_budget=self._info.step >= Step.COUNTERS_ONLY)
             self._resident = Resident(self._resident.now_bytes, terms.resident_at_attach_bytes)
-            self._is_paused = level.step >= Step.COUNTERS_ONLY
         if terms.history is not None:
             self._bound(terms.history)
 
@@ -363,6 +362,8 @@ class Entry:
                 retention.date(self._path, self._ended_unix_ns)
         finally:
             self._recording = None  # not before: a file that is being closed looks old, and is needed still
+            if self.ended.is_set():
+                self.course.points.let_go()
 
     def _rest(self) -> None:
         if self._recording is not None and self._recording.is_stored:
@@ -394,6 +395,7 @@ class Entry:
             return False
         recording.take(batch)
         counters = recording.counters
+        self.course.heard(recording.time_ns, self.heard_monotonic_ns)
         with self._lock:
             self._counters = counters
         self.change(duration_ns=recording.time_ns)
@@ -422,6 +424,8 @@ class Entry:
         """Commits when it is time to, and tells the shipper."""
         if self._recording is None:
             return
+        if not self.ended.is_set():
+            self.course.take_point_if_due(self._recording, self._info)
         try:
             if self._recording.commit_if_due():
                 self._acknowledge()
@@ -430,11 +434,7 @@ class Entry:
 
     def _acknowledge(self) -> None:
         self._note_store_error("")
-        ack = ingest_pb.BatchAck(batch_number=self._of_recording().stored_batch)
-        with self._lock:
-            outgoing = self._outgoing
-        if outgoing is not None:
-            outgoing.put(ingest_pb.IngestStreamResponse(batch_ack=ack))
+        self._line.acknowledge(self._of_recording().stored_batch)
 
     def _note_store_error(self, text: str) -> None:
         if text and text != self._store_error:
@@ -455,13 +455,16 @@ class Entry:
             recording.note({"end_reason": reason.name.lower(), "end_detail": detail})
             self.change(state=SessionState.ENDED, end_reason=reason, end_detail=detail)
             self._ended_unix_ns = clock.unix_ns()
+            self.course.take_point(recording, self._info)
             self.ended.set()
 
     def _evidence(self, exact: bool) -> Evidence:
         recording = self._of_recording()
+        self._line.use()
         with self._lock:
-            self._used_ns = clock.monotonic_ns()
             info, resident, names = self._info, self._resident, self._names
             cost, steps = self._cost, self._steps
+            pauses = self._pauses.until(recording.time_ns)
         gather = recording.exact_evidence if exact else recording.live_evidence
-        return dataclasses.replace(gather(info, resident, names), cost=cost, steps=steps)
+        found, marks = gather(info, resident, names), self.course.marks
+        return dataclasses.replace(found, cost=cost, steps=steps, pauses=pauses, marks=marks)

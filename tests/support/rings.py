@@ -63,6 +63,11 @@ class RingView:
         return self.is_written(value) and head.status.applied_generation == head.control.generation
 
     @property
+    def is_paused(self) -> bool:
+        """Whether the shipper has been told that nothing is to be sampled, and has passed it on."""
+        return bool(self._head.control.paused)
+
+    @property
     def losses(self) -> dict[str, int]:
         """Records by cause, as the shim counts them; lower case."""
         head = self._head

@@ -1,0 +1,261 @@
+"""The client library against a real daemon and real targets: what is watched, paused and marked stays so."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memscope_client import AsyncClient, DaemonError, Report, Sampling, Session, Site, WatchPoint
+from tests.support.daemon import ROOT, Serving
+from tests.support.drills.rig import Rig
+from tests.support.interpreters import supported_interpreters
+from tests.support.rings import RingView, kill_all
+from tests.support.targets import PROGRAMS, Target
+from tests.support.waiting import until
+
+EXAMPLES = ROOT / "docs" / "examples"
+EVERYTHING = Sampling.rate(1.0, depth=20)
+HOARD = str(PROGRAMS / "hoard.py")
+NAP_S = 0.01
+
+
+@pytest.fixture
+def target() -> Iterator[Target]:
+    """Allocates some hundred times a second."""
+    with Target(supported_interpreters()[-1], "steady") as found:
+        found.ask("nap", NAP_S)
+        found.ask("go")
+        yield found
+        found.ask("halt")
+        found.end()
+
+
+@pytest.fixture
+def session(daemon: Serving, target: Target) -> Session:
+    return daemon.client.attach(target.pid, EVERYTHING).result()
+
+
+def example(daemon: Serving, name: str, *arguments: object) -> subprocess.Popen[str]:
+    """An example of the manual, on its way."""
+    return subprocess.Popen(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, arguments)],
+        env={**os.environ, "MEMSCOPE_DAEMON": daemon.address, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> str:
+    """What it printed, to its end."""
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    return out
+
+
+def lines_of(process: subprocess.Popen[str], count: int) -> list[str]:
+    """The first lines that it prints."""
+    assert process.stdout is not None
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    try:
+        return [process.stdout.readline() for _ in range(count)]
+    finally:
+        watchdog.cancel()
+
+
+def told(point: WatchPoint) -> list[str]:
+    """A point as the example prints it."""
+    live = point.figures.live_bytes
+    return [str(point.number), *(f"{value:.0f}" for value in (live.value, live.low, live.high))]
+
+
+def test_a_client_that_is_killed_and_comes_back_misses_nothing(
+    daemon: Serving, target: Target, session: Session
+) -> None:
+    seen_by_another: list[WatchPoint] = []
+    another = threading.Thread(target=lambda: seen_by_another.extend(daemon.client.watch(session.session_id)))
+    another.start()
+    killed = example(daemon, "watch_figures", target.pid)
+    lines = lines_of(killed, 2)
+    killed.kill()
+    lines += killed.communicate(timeout=60)[0].splitlines()
+    last = int(lines[-1].split()[0])
+    until(lambda: seen_by_another and seen_by_another[-1].number > last + 1, "two points that nobody reads")
+    again = example(daemon, "watch_figures", target.pid, last)
+    lines += lines_of(again, 3)
+    daemon.detach(session)
+    lines += finished(again).splitlines()
+    another.join()
+    assert [line.split()[:4] for line in lines] == [told(point) for point in seen_by_another]
+    assert [point.number for point in seen_by_another] == list(range(1, len(seen_by_another) + 1))
+    final = daemon.client.figures(session.session_id).figures
+    assert seen_by_another[-1].figures.allocated_bytes == final.allocated_bytes
+    assert seen_by_another[-1].is_last
+
+
+@pytest.fixture
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A daemon that may be killed."""
+    found = Rig(tmp_path_factory.mktemp("r"))
+    yield found
+    found.close()
+
+
+def site(report: Report) -> Site:
+    (found,) = [one for one in report.sites if (one.function, one.file) == ("keep_one", HOARD)]
+    return found
+
+
+def test_what_is_allocated_in_a_pause_is_in_no_figure_and_a_pause_outlives_shipper_and_daemon(
+    rig: Rig,
+) -> None:
+    with Target(supported_interpreters()[-1], "hoard") as target:
+        client = rig.daemon.client
+        session_id = client.attach(target.pid, EVERYTHING).result().session_id
+        with RingView(target.pid) as rings:
+            target.ask("keep", 101, 997)
+            until(lambda: site(client.report(session_id)).allocated_count.value == 101, "its blocks")
+            mark = client.mark(session_id, "before the pause")
+            assert client.pause(session_id).paused
+            until(lambda: rings.is_paused, "the pause")
+            target.ask("keep", 53, 2003)
+
+            (shipper,) = rig.shippers
+            kill_all([shipper])
+            until(lambda: rig.shippers not in ([], [shipper]), "another shipper")
+            target.ask("keep", 53, 2003)
+
+            rig.daemon.process.kill()
+            rig.daemon.process.wait()
+            client = rig.daemon.client
+            until(lambda: client.sessions(), "the shipper to come to the new daemon")
+            assert client.session(target.pid).paused
+            target.ask("keep", 53, 2003)
+            assert rings.is_paused
+            target.ask("drop")
+
+            assert not client.resume(session_id).paused
+            until(lambda: not rings.is_paused, "the end of the pause")
+            target.ask("keep", 31, 4001)
+            client.detach(session_id)
+        target.end()
+    report = client.report(session_id)
+    found = site(report)
+    counts = (found.allocated_count, found.freed_count, found.live_count)
+    assert [one.value for one in counts] == [132, 101, 31]
+    (pause,) = report.pauses
+    assert 0 < mark.time_ns <= pause.since_ns < pause.until_ns < report.session.duration_ns
+    assert pause.by == "user"
+    assert report.marks == (mark,)
+    assert not client.session(session_id).paused
+
+
+def test_a_watch_goes_on_when_the_daemon_was_killed(rig: Rig, target: Target) -> None:
+    session_id = rig.daemon.client.attach(target.pid, EVERYTHING).result().session_id
+    points = rig.daemon.client.watch(session_id)
+    before = list(itertools.islice(points, 2))
+    rig.daemon.process.kill()
+    rig.daemon.process.wait()
+    old = rig._daemon
+    client = rig.daemon.client
+    until(lambda: client.sessions(), "the shipper to come to the new daemon")
+    del old
+    after = list(itertools.islice(points, 2))
+    client.detach(session_id)
+    after += points
+    numbers = [point.number for point in before + after]
+    assert numbers == sorted(set(numbers))
+    gaps = [now.number - last.number - 1 for last, now in itertools.pairwise(before + after)]
+    assert gaps == [point.missed_count for point in (before + after)[1:]]
+    assert gaps[1] > 0
+    assert after[-1].is_last
+
+
+def test_everything_can_be_awaited(daemon: Serving, target: Target) -> None:
+    asyncio.run(asyncio.wait_for(whole_life(daemon.address, target.pid), 60))
+
+
+async def whole_life(address: str, pid: int) -> None:
+    async with AsyncClient(address) as client:
+        assert (await client.require_protocol()).protocol_version == 1
+        attachment = client.attach(pid, EVERYTHING)
+        progress = [text async for text in attachment]
+        session = await attachment.result()
+        assert (session.target.pid, session.state) == (pid, "active"), progress
+        session_id = session.session_id
+        with pytest.raises(DaemonError) as refused:
+            await client.attach(pid, EVERYTHING).result()
+        assert refused.value.code == "session.already-attached"
+
+        seen = []
+        async for point in client.watch(session_id, site_count=2):
+            seen.append(point)
+            if point.number == 2:
+                assert (await client.pause(session_id)).paused
+                assert not (await client.resume(session_id)).paused
+                mark = await client.mark(session_id, "awaited")
+                changed = await client.set_sampling(session_id, Sampling.bytes(65_536))
+                assert (changed.sampling.mode, changed.sampling.value) == ("bytes", 65_536)
+                assert (await client.figures(session_id)).figures.allocated_bytes.value > 0
+                ended = await client.detach(session_id)
+        assert [point.number for point in seen] == list(range(1, len(seen) + 1))
+        assert seen[-1].is_last
+        assert ended.end_reason == "detached"
+        assert [one.session_id for one in await client.sessions() if one.session_id == session_id] == []
+        assert (await client.session(pid)).session_id == session_id
+        report = await client.report(session_id, site_count=1)
+        assert (report.marks, len(report.pauses)) == ((mark,), 1)
+        name, content = await client.export(session_id, "json")
+        assert (name, b"urn:memscope:report:1" in content) == ("report.json", True)
+
+
+def test_the_example_attaches_reports_and_detaches(daemon: Serving, target: Target) -> None:
+    out = finished(example(daemon, "attach_report_detach", target.pid, 1))
+    assert "stayed, most of them from:" in out
+    assert "steady.py:" in out
+    assert daemon.client.session(target.pid).end_reason == "detached"
+
+
+def test_the_example_watches_several_at_once(daemon: Serving, target: Target) -> None:
+    with Target(supported_interpreters()[-1], "wait_read") as idle:
+        out = finished(example(daemon, "watch_many_asyncio", 2, target.pid, idle.pid))
+    assert f"{target.pid}: " in out
+    assert f"{idle.pid}: " in out
+    assert "grows most" in out.splitlines()[-1]
+
+
+def test_the_example_compares_before_and_after_a_mark(
+    daemon: Serving, target: Target, session: Session
+) -> None:
+    out = finished(example(daemon, "deploy_marker", target.pid, "deploy 7", 2))
+    assert "'deploy 7' at " in out
+    assert out.count("bytes a second") == 2
+    daemon.detach(session)
+    assert [mark.label for mark in daemon.client.report(session.session_id).marks] == ["deploy 7"]
+
+
+def test_every_example_is_run_by_a_test() -> None:
+    source = Path(__file__).read_text()
+    assert [path.stem for path in EXAMPLES.glob("*.py") if f'"{path.stem}"' not in source] == []
+
+
+def test_an_example_that_finds_no_daemon_says_what_to_do(tmp_path: Path) -> None:
+    env = {**os.environ, "MEMSCOPE_DAEMON": f"unix:{tmp_path}/nobody.sock", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "watch_figures.py"), "1"],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "memscoped serve" in done.stderr
