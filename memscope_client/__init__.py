@@ -26,12 +26,15 @@ if TYPE_CHECKING:
         Figures,
         History,
         Loss,
+        Mark,
         Quality,
         Report,
+        SamplingPause,
         Site,
         Snapshot,
         StepChange,
         ThreadFigures,
+        WatchPoint,
     )
     from memscope_client.sessions import AttachFigures, Sampling, Session, Target, TargetStop, Version
 
@@ -46,9 +49,11 @@ __all__ = [
     "Figures",
     "History",
     "Loss",
+    "Mark",
     "Quality",
     "Report",
     "Sampling",
+    "SamplingPause",
     "Session",
     "Site",
     "Snapshot",
@@ -57,6 +62,7 @@ __all__ = [
     "TargetStop",
     "ThreadFigures",
     "Version",
+    "WatchPoint",
 ]
 
 _HOMES = {

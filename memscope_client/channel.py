@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memscope_client.errors import DaemonError
+
+if TYPE_CHECKING:
+    from memscope_client.calls import Call
 
 ERROR_METADATA_KEY = "memscope-error-bin"
 OPTIONS = [
@@ -23,6 +27,32 @@ def open_channel(address: str) -> Any:
     import grpc
 
     return grpc.insecure_channel(address, options=OPTIONS)
+
+
+class Endpoint:
+    """The daemon at an address: its methods by name, and its errors. ``channel``: grpc's or grpc.aio's."""
+
+    def __init__(self, address: str, channel: Any) -> None:
+        self.address, self.channel = address, channel
+
+    def method(self, call: Call[Any]) -> Any:
+        """What is called with the request."""
+        return getattr(self._control if call.service == "control" else self._query, call.method)
+
+    def error(self, error: Any) -> DaemonError:
+        return as_daemon_error(error, self.address)
+
+    @functools.cached_property
+    def _control(self) -> Any:
+        from memscope_client._pb import control_service_pb2_grpc
+
+        return control_service_pb2_grpc.ControlStub(self.channel)
+
+    @functools.cached_property
+    def _query(self) -> Any:
+        from memscope_client._pb import query_service_pb2_grpc
+
+        return query_service_pb2_grpc.QueryStub(self.channel)
 
 
 def as_daemon_error(error: Any, address: str) -> DaemonError:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from memscope_client.errors import DaemonError
-from memscope_client.sessions import PROTOCOL_VERSION, Sampling, Session, Version
+from memscope_client import calls
+from memscope_client.calls import CALL_TIMEOUT_S, DETACH_TIMEOUT_S, Call
+from memscope_client.channel import Endpoint, open_channel
+from memscope_client.sessions import Sampling, Session, Version
 
 if TYPE_CHECKING:
-    from memscope_client.figures import Report, Snapshot
+    from memscope_client.figures import Mark, Report, Snapshot, WatchPoint
 
 Answer = TypeVar("Answer")
 
-CALL_TIMEOUT_S = 30.0
-DETACH_TIMEOUT_S = 120.0  # the target's GIL may be held for long by a call into C
+WATCH_PATIENCE_S = 60.0
 
 
 class Attachment:
@@ -26,51 +27,43 @@ class Attachment:
     from the iteration or from ``result``. ``cancel`` may be called from any thread.
     """
 
-    def __init__(self, call: Any, fail: Callable[[Any], DaemonError]) -> None:
-        self._call = call
-        self._fail = fail
+    def __init__(self, endpoint: Endpoint, call: Call[str | Session]) -> None:
+        self._endpoint, self._call = endpoint, call
+        self._stream = endpoint.method(call)(call.request)
         self._session: Session | None = None
 
     def __iter__(self) -> Iterator[str]:
         import grpc
 
-        from memscope_client.convert import from_message
-
         try:
-            for message in self._call:
-                if message.WhichOneof("message") == "session":
-                    self._session = from_message(Session, message.session)
+            for message in self._stream:
+                news = self._call.convert(message)
+                if isinstance(news, str):
+                    yield news
                 else:
-                    yield message.progress
+                    self._session = news
         except grpc.RpcError as error:
-            raise self._fail(error) from error
+            raise self._endpoint.error(error) from error
 
     def result(self) -> Session:
         """Waits until tracking is active."""
         for _ in self:
             pass
         if self._session is None:
-            raise DaemonError(
-                "client.no-session", "the attach ended without a session", "see the daemon's log"
-            )
+            raise calls.no_session()
         return self._session
 
     def cancel(self) -> None:
         """Gives up; a target in which nothing runs yet is left as it was."""
-        self._call.cancel()
+        self._stream.cancel()
 
 
 class Client:
     """A client of the daemon at ``address`` (``unix:/path`` or ``host:port``). Any thread may use it."""
 
     def __init__(self, address: str) -> None:
-        from memscope_client._pb import control_service_pb2, control_service_pb2_grpc
-        from memscope_client.channel import open_channel
-
         self.address = address
-        self._channel = open_channel(address)
-        self._control = control_service_pb2_grpc.ControlStub(self._channel)
-        self._control_pb = control_service_pb2
+        self._endpoint = Endpoint(address, open_channel(address))
 
     def __enter__(self) -> Client:
         return self
@@ -81,24 +74,15 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        self._channel.close()
+        self._endpoint.channel.close()
 
     def version(self, *, timeout_s: float = CALL_TIMEOUT_S) -> Version:
         """Who answers; also the cheapest way to learn whether anybody does."""
-        request = self._control_pb.GetVersionRequest()
-        return self._convert(Version, self._ask(self._control.GetVersion, request, timeout_s))
+        return self._ask(calls.version(), timeout_s)
 
     def require_protocol(self, *, timeout_s: float = CALL_TIMEOUT_S) -> Version:
         """Who answers, if it speaks our protocol; else a DaemonError ``client.other-protocol``."""
-        found = self.version(timeout_s=timeout_s)
-        if found.protocol_version != PROTOCOL_VERSION:
-            raise DaemonError(
-                "client.other-protocol",
-                f"the daemon at {self.address} (memscope {found.version}) speaks protocol"
-                f" {found.protocol_version}, this client {PROTOCOL_VERSION}",
-                "use the command of that version, or end that daemon and start one of this version",
-            )
-        return found
+        return calls.require_protocol(self.version(timeout_s=timeout_s), self.address)
 
     def attach(
         self, pid: int, sampling: Sampling, *, max_overhead_percent: float = 0.0, history: str = ""
@@ -110,89 +94,98 @@ class Client:
         ``history``: events that are kept one by one: a preset, or ``COUNT,AGE,BYTES`` as in ``50k,30m,256M``;
         empty: as the daemon was told.
         """
-        from memscope_client.convert import to_message
-
-        request = self._control_pb.AttachRequest(
-            pid=pid, max_overhead_percent=max_overhead_percent, history=history
-        )
-        to_message(request.sampling, sampling)
-        return Attachment(self._control.Attach(request), self._error)
+        return Attachment(self._endpoint, calls.attach(pid, sampling, max_overhead_percent, history))
 
     def detach(self, session_id: str, *, timeout_s: float = DETACH_TIMEOUT_S) -> Session:
         """Takes the hooks out and ends the session; returns when its last event is stored."""
-        request = self._control_pb.DetachRequest(session_id=session_id)
-        return self._convert(Session, self._ask(self._control.Detach, request, timeout_s).session)
+        return self._ask(calls.detach(session_id), timeout_s)
 
     def sessions(
         self, *, include_ended: bool = False, timeout_s: float = CALL_TIMEOUT_S
     ) -> tuple[Session, ...]:
-        request = self._control_pb.ListSessionsRequest(include_ended=include_ended)
-        answer = self._ask(self._control.ListSessions, request, timeout_s)
-        return tuple(self._convert(Session, item) for item in answer.sessions)
+        """In the order they began."""
+        return self._ask(calls.sessions(include_ended), timeout_s)
+
+    def session(self, selector: int | str) -> Session:
+        """That of an id, or on a PID: the one that runs, else the last that did. A DaemonError
+        ``session.not-found`` if there is none."""
+        return self._ask(calls.session(selector))
 
     def set_sampling(self, session_id: str, sampling: Sampling) -> Session:
         """Changes how the target is sampled from now on. Figures stay unbiased."""
-        from memscope_client.convert import to_message
+        return self._ask(calls.set_sampling(session_id, sampling))
 
-        request = self._control_pb.SetSamplingRequest(session_id=session_id)
-        to_message(request.sampling, sampling)
-        return self._convert(Session, self._ask(self._control.SetSampling, request).session)
+    def pause(self, session_id: str) -> Session:
+        """Nothing is sampled until ``resume``: what is allocated meanwhile is in no figure, and the report
+        says so. Frees of blocks that were sampled are followed."""
+        return self._ask(calls.set_paused(session_id, True))
+
+    def resume(self, session_id: str) -> Session:
+        """Ends a user's pause. One that the budget made (``Session.step``) goes on."""
+        return self._ask(calls.set_paused(session_id, False))
+
+    def mark(self, session_id: str, label: str) -> Mark:
+        """Notes this moment down: a line of 200 characters at most. It is stored when this returns."""
+        return self._ask(calls.mark(session_id, label))
 
     def figures(self, session_id: str, *, site_count: int = 0) -> Snapshot:
         """The figures of this moment, with the ``site_count`` sites that hold most."""
-        from memscope_client.figures import Snapshot
+        return self._ask(calls.figures(session_id, site_count))
 
-        request = self._query_pb.GetFiguresRequest(session_id=session_id, site_count=site_count)
-        return self._convert(Snapshot, self._ask(self._query.GetFigures, request))
+    def watch(
+        self,
+        session_id: str,
+        *,
+        after: int | None = 0,
+        site_count: int = 0,
+        every_s: float = 1.0,
+        patience_s: float = WATCH_PATIENCE_S,
+    ) -> Iterator[WatchPoint]:
+        """The totals of every second, until the session has ended.
+
+        ``after``: the number of the last point that was seen; 0 begins with the oldest that the daemon has
+        (of up to two hours), None with the newest. Each ``every_s`` seconds (1 to 3600) all points since then
+        come, the newest with ``site_count`` sites, threads, quality, cost and session. A connection that is
+        lost is made again, and nothing is missed by it but what ``missed_count`` tells.
+
+        :raises DaemonError: ``client.watch-lost`` after ``patience_s`` without the daemon; or its refusal.
+        """
+        import grpc
+
+        from memscope_client.resuming import Resumption
+
+        seen = Resumption(self.address, after, patience_s)
+        while True:
+            call = calls.watch(session_id, seen.after, site_count, every_s)
+            stream = self._endpoint.method(call)(call.request)
+            try:
+                yield from filter(seen.is_new, map(call.convert, stream))
+                return
+            except grpc.RpcError as error:
+                time.sleep(seen.rest_after(self._endpoint.error(error)))
+            finally:
+                stream.cancel()
 
     def report(self, session_id: str, *, site_count: int = 0) -> Report:
         """The whole report; ``site_count`` 0 is all sites."""
-        from memscope_client.figures import Report
-
-        request = self._query_pb.GetReportRequest(session_id=session_id, site_count=site_count)
-        return self._convert(Report, self._ask(self._query.GetReport, request).report)
+        return self._ask(calls.report(session_id, site_count))
 
     def export(self, session_id: str, format_name: str, *, measure: str = "") -> tuple[str, bytes]:
         """A file name and its content; formats: ``json``, ``collapsed``."""
         import grpc
 
-        request = self._query_pb.ExportRequest(session_id=session_id, format=format_name, measure=measure)
-        name, chunks = "", []
+        call = calls.export(session_id, format_name, measure)
         try:
-            for message in self._query.Export(request, timeout=CALL_TIMEOUT_S):
-                name = name or message.file_name
-                chunks.append(message.chunk)
+            pieces = self._endpoint.method(call)(call.request, timeout=CALL_TIMEOUT_S)
+            return calls.put_together([call.convert(piece) for piece in pieces])
         except grpc.RpcError as error:
-            raise self._error(error) from error
-        return name, b"".join(chunks)
+            raise self._endpoint.error(error) from error
 
-    @functools.cached_property
-    def _query_pb(self) -> Any:
-        from memscope_client._pb import query_service_pb2
-
-        return query_service_pb2
-
-    @functools.cached_property
-    def _query(self) -> Any:
-        from memscope_client._pb import query_service_pb2_grpc
-
-        return query_service_pb2_grpc.QueryStub(self._channel)
-
-    def _ask(self, method: Any, request: Any, timeout_s: float = CALL_TIMEOUT_S) -> Any:
+    def _ask(self, call: Call[Answer], timeout_s: float = CALL_TIMEOUT_S) -> Answer:
         import grpc
 
         try:
-            return method(request, timeout=timeout_s)
+            found: Any = self._endpoint.method(call)(call.request, timeout=timeout_s)
         except grpc.RpcError as error:
-            raise self._error(error) from error
-
-    def _error(self, error: Any) -> DaemonError:
-        from memscope_client.channel import as_daemon_error
-
-        return as_daemon_error(error, self.address)
-
-    @staticmethod
-    def _convert(kind: type[Answer], message: Any) -> Answer:
-        from memscope_client.convert import from_message
-
-        return from_message(kind, message)
+            raise self._endpoint.error(error) from error
+        return call.convert(found)

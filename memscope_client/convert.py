@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+import types
 import typing
 from typing import Any, TypeVar
 
@@ -15,7 +16,8 @@ Value = TypeVar("Value")
 class _Field:
     name: str
     nested: Any  # the dataclass of the value, or of each of the values; None for plain ones
-    repeated: bool
+    repeated: bool = False
+    optional: bool = False  # None where the message does not have it
 
 
 def from_message(kind: type[Value], message: Any) -> Value:
@@ -53,6 +55,8 @@ def _read(field: _Field, message: Any) -> Any:
     content = getattr(message, field.name)
     if field.repeated:
         return tuple(from_message(field.nested, item) for item in content)
+    if field.optional and not message.HasField(field.name):
+        return None
     if field.nested is not None:
         return from_message(field.nested, content)
     enum_type = message.DESCRIPTOR.fields_by_name[field.name].enum_type
@@ -68,4 +72,6 @@ def _fields(kind: Any) -> tuple[_Field, ...]:
 def _describe(name: str, hint: Any) -> _Field:
     if typing.get_origin(hint) is tuple:
         return _Field(name, typing.get_args(hint)[0], repeated=True)
-    return _Field(name, hint if dataclasses.is_dataclass(hint) else None, repeated=False)
+    if isinstance(hint, types.UnionType):
+        return _Field(name, typing.get_args(hint)[0], optional=True)
+    return _Field(name, hint if dataclasses.is_dataclass(hint) else None)

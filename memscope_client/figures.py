@@ -132,6 +132,52 @@ class Snapshot:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class SamplingPause:
+    """Nothing was sampled: what was allocated meanwhile is in no figure. ``by``: ``user`` or ``budget``."""
+
+    since_ns: int
+    until_ns: int
+    by: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mark:
+    """What somebody noted down about a moment, in session time."""
+
+    time_ns: int
+    label: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WatchPoint:
+    """The totals of one second. ``number`` goes up by one from point to point; ``missed_count`` points before
+    this one are gone. ``marks``: made since the point before.
+
+    The newest point (``is_newest``) has the ``sites``, ``threads``, ``quality``, ``cost`` and ``session`` of
+    now with it; an older one has none.
+    """
+
+    number: int
+    figures: Figures
+    missed_count: int
+    marks: tuple[Mark, ...]
+    sites: tuple[Site, ...] = ()
+    threads: tuple[ThreadFigures, ...] = ()
+    quality: Quality | None = None
+    cost: Cost | None = None
+    session: Session | None = None
+
+    @property
+    def is_newest(self) -> bool:
+        return self.session is not None
+
+    @property
+    def is_last(self) -> bool:
+        """The session has ended."""
+        return self.session is not None and self.session.is_ended
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Report:
     session: Session
     figures: Figures
@@ -142,3 +188,5 @@ class Report:
     cost: Cost = Cost()
     steps: tuple[StepChange, ...] = ()
     history: History = History()
+    pauses: tuple[SamplingPause, ...] = ()
+    marks: tuple[Mark, ...] = ()

@@ -71,8 +71,8 @@ class AttachFigures:
 class Session:
     """One target under one attach. ``state``: starting, active, ended.
 
-    ``max_overhead_percent``: the budget, 0 = none. ``step``: how far memscope has stepped back for it: full,
-    shallower_stacks, fewer_samples, counters_only, detached.
+    ``paused``: by a user. ``max_overhead_percent``: the budget, 0 = none. ``step``: how far memscope has
+    stepped back for it: full, shallower_stacks, fewer_samples, counters_only, detached.
     """
 
     session_id: str
@@ -88,6 +88,7 @@ class Session:
     store_path: str
     max_overhead_percent: float = 0.0
     step: str = "full"
+    paused: bool = False
 
     @property
     def is_ended(self) -> bool:

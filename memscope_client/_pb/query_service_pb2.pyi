@@ -1,4 +1,5 @@
 from memscope_client._pb import report_pb2 as _report_pb2
+from memscope_client._pb import session_pb2 as _session_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -26,6 +27,40 @@ class GetFiguresResponse(_message.Message):
     quality: _report_pb2.Quality
     cost: _report_pb2.Cost
     def __init__(self, figures: _Optional[_Union[_report_pb2.Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[_report_pb2.Site, _Mapping]]] = ..., quality: _Optional[_Union[_report_pb2.Quality, _Mapping]] = ..., cost: _Optional[_Union[_report_pb2.Cost, _Mapping]] = ...) -> None: ...
+
+class WatchRequest(_message.Message):
+    __slots__ = ("session_id", "after_number", "site_count", "every_s")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    SITE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    EVERY_S_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    after_number: int
+    site_count: int
+    every_s: float
+    def __init__(self, session_id: _Optional[str] = ..., after_number: _Optional[int] = ..., site_count: _Optional[int] = ..., every_s: _Optional[float] = ...) -> None: ...
+
+class WatchResponse(_message.Message):
+    __slots__ = ("number", "figures", "sites", "quality", "cost", "session", "missed_count", "threads", "marks")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    FIGURES_FIELD_NUMBER: _ClassVar[int]
+    SITES_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    MISSED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    THREADS_FIELD_NUMBER: _ClassVar[int]
+    MARKS_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    figures: _report_pb2.Figures
+    sites: _containers.RepeatedCompositeFieldContainer[_report_pb2.Site]
+    quality: _report_pb2.Quality
+    cost: _report_pb2.Cost
+    session: _session_pb2.Session
+    missed_count: int
+    threads: _containers.RepeatedCompositeFieldContainer[_report_pb2.ThreadFigures]
+    marks: _containers.RepeatedCompositeFieldContainer[_report_pb2.Mark]
+    def __init__(self, number: _Optional[int] = ..., figures: _Optional[_Union[_report_pb2.Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[_report_pb2.Site, _Mapping]]] = ..., quality: _Optional[_Union[_report_pb2.Quality, _Mapping]] = ..., cost: _Optional[_Union[_report_pb2.Cost, _Mapping]] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., missed_count: _Optional[int] = ..., threads: _Optional[_Iterable[_Union[_report_pb2.ThreadFigures, _Mapping]]] = ..., marks: _Optional[_Iterable[_Union[_report_pb2.Mark, _Mapping]]] = ...) -> None: ...
 
 class GetReportRequest(_message.Message):
     __slots__ = ("session_id", "site_count")

@@ -104,7 +104,7 @@ class AttachFigures(_message.Message):
     def __init__(self, route: _Optional[str] = ..., stops: _Optional[_Iterable[_Union[TargetStop, _Mapping]]] = ..., total_ns: _Optional[int] = ..., waited_for_gil_ns: _Optional[int] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("session_id", "target", "state", "end_reason", "end_detail", "started_unix_ns", "duration_ns", "sampling", "attach", "detach", "store_path", "max_overhead_percent", "step")
+    __slots__ = ("session_id", "target", "state", "end_reason", "end_detail", "started_unix_ns", "duration_ns", "sampling", "attach", "detach", "store_path", "max_overhead_percent", "step", "paused")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -118,6 +118,7 @@ class Session(_message.Message):
     STORE_PATH_FIELD_NUMBER: _ClassVar[int]
     MAX_OVERHEAD_PERCENT_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     target: Target
     state: SessionState
@@ -131,4 +132,5 @@ class Session(_message.Message):
     store_path: str
     max_overhead_percent: float
     step: Step
-    def __init__(self, session_id: _Optional[str] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., state: _Optional[_Union[SessionState, str]] = ..., end_reason: _Optional[_Union[EndReason, str]] = ..., end_detail: _Optional[str] = ..., started_unix_ns: _Optional[int] = ..., duration_ns: _Optional[int] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., attach: _Optional[_Union[AttachFigures, _Mapping]] = ..., detach: _Optional[_Union[AttachFigures, _Mapping]] = ..., store_path: _Optional[str] = ..., max_overhead_percent: _Optional[float] = ..., step: _Optional[_Union[Step, str]] = ...) -> None: ...
+    paused: bool
+    def __init__(self, session_id: _Optional[str] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., state: _Optional[_Union[SessionState, str]] = ..., end_reason: _Optional[_Union[EndReason, str]] = ..., end_detail: _Optional[str] = ..., started_unix_ns: _Optional[int] = ..., duration_ns: _Optional[int] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., attach: _Optional[_Union[AttachFigures, _Mapping]] = ..., detach: _Optional[_Union[AttachFigures, _Mapping]] = ..., store_path: _Optional[str] = ..., max_overhead_percent: _Optional[float] = ..., step: _Optional[_Union[Step, str]] = ..., paused: bool = ...) -> None: ...

@@ -59,6 +59,16 @@ class ControlStub(object):
                 request_serializer=memscope_dot_v1_dot_control__service__pb2.ListSessionsRequest.SerializeToString,
                 response_deserializer=memscope_dot_v1_dot_control__service__pb2.ListSessionsResponse.FromString,
                 _registered_method=True)
+        self.SetPaused = channel.unary_unary(
+                '/memscope.v1.Control/SetPaused',
+                request_serializer=memscope_dot_v1_dot_control__service__pb2.SetPausedRequest.SerializeToString,
+                response_deserializer=memscope_dot_v1_dot_control__service__pb2.SetPausedResponse.FromString,
+                _registered_method=True)
+        self.AddMark = channel.unary_unary(
+                '/memscope.v1.Control/AddMark',
+                request_serializer=memscope_dot_v1_dot_control__service__pb2.AddMarkRequest.SerializeToString,
+                response_deserializer=memscope_dot_v1_dot_control__service__pb2.AddMarkResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServicer(object):
@@ -95,6 +105,19 @@ class ControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetPaused(self, request, context):
+        """A user's pause stays until a user resumes, whoever else comes and goes; the budget has one of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddMark(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -122,6 +145,16 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.ListSessions,
                     request_deserializer=memscope_dot_v1_dot_control__service__pb2.ListSessionsRequest.FromString,
                     response_serializer=memscope_dot_v1_dot_control__service__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'SetPaused': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPaused,
+                    request_deserializer=memscope_dot_v1_dot_control__service__pb2.SetPausedRequest.FromString,
+                    response_serializer=memscope_dot_v1_dot_control__service__pb2.SetPausedResponse.SerializeToString,
+            ),
+            'AddMark': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddMark,
+                    request_deserializer=memscope_dot_v1_dot_control__service__pb2.AddMarkRequest.FromString,
+                    response_serializer=memscope_dot_v1_dot_control__service__pb2.AddMarkResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -259,6 +292,60 @@ class Control(object):
             '/memscope.v1.Control/ListSessions',
             memscope_dot_v1_dot_control__service__pb2.ListSessionsRequest.SerializeToString,
             memscope_dot_v1_dot_control__service__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPaused(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/memscope.v1.Control/SetPaused',
+            memscope_dot_v1_dot_control__service__pb2.SetPausedRequest.SerializeToString,
+            memscope_dot_v1_dot_control__service__pb2.SetPausedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddMark(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/memscope.v1.Control/AddMark',
+            memscope_dot_v1_dot_control__service__pb2.AddMarkRequest.SerializeToString,
+            memscope_dot_v1_dot_control__service__pb2.AddMarkResponse.FromString,
             options,
             channel_credentials,
             insecure,

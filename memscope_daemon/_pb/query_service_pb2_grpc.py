@@ -39,6 +39,11 @@ class QueryStub(object):
                 request_serializer=memscope_dot_v1_dot_query__service__pb2.GetFiguresRequest.SerializeToString,
                 response_deserializer=memscope_dot_v1_dot_query__service__pb2.GetFiguresResponse.FromString,
                 _registered_method=True)
+        self.Watch = channel.unary_stream(
+                '/memscope.v1.Query/Watch',
+                request_serializer=memscope_dot_v1_dot_query__service__pb2.WatchRequest.SerializeToString,
+                response_deserializer=memscope_dot_v1_dot_query__service__pb2.WatchResponse.FromString,
+                _registered_method=True)
         self.GetReport = channel.unary_unary(
                 '/memscope.v1.Query/GetReport',
                 request_serializer=memscope_dot_v1_dot_query__service__pb2.GetReportRequest.SerializeToString,
@@ -56,6 +61,13 @@ class QueryServicer(object):
 
     def GetFigures(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Watch(self, request, context):
+        """The totals of each second, from a number on; ends when the session has.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -79,6 +91,11 @@ def add_QueryServicer_to_server(servicer, server):
                     servicer.GetFigures,
                     request_deserializer=memscope_dot_v1_dot_query__service__pb2.GetFiguresRequest.FromString,
                     response_serializer=memscope_dot_v1_dot_query__service__pb2.GetFiguresResponse.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=memscope_dot_v1_dot_query__service__pb2.WatchRequest.FromString,
+                    response_serializer=memscope_dot_v1_dot_query__service__pb2.WatchResponse.SerializeToString,
             ),
             'GetReport': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReport,
@@ -118,6 +135,33 @@ class Query(object):
             '/memscope.v1.Query/GetFigures',
             memscope_dot_v1_dot_query__service__pb2.GetFiguresRequest.SerializeToString,
             memscope_dot_v1_dot_query__service__pb2.GetFiguresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/memscope.v1.Query/Watch',
+            memscope_dot_v1_dot_query__service__pb2.WatchRequest.SerializeToString,
+            memscope_dot_v1_dot_query__service__pb2.WatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -160,8 +160,26 @@ class History(_message.Message):
     forgotten_until_ns: int
     def __init__(self, preset: _Optional[str] = ..., max_count: _Optional[int] = ..., max_age_s: _Optional[float] = ..., max_bytes: _Optional[int] = ..., kept_count: _Optional[int] = ..., forgotten_count: _Optional[int] = ..., forgotten_until_ns: _Optional[int] = ...) -> None: ...
 
+class SamplingPause(_message.Message):
+    __slots__ = ("since_ns", "until_ns", "by")
+    SINCE_NS_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_NS_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    since_ns: int
+    until_ns: int
+    by: str
+    def __init__(self, since_ns: _Optional[int] = ..., until_ns: _Optional[int] = ..., by: _Optional[str] = ...) -> None: ...
+
+class Mark(_message.Message):
+    __slots__ = ("time_ns", "label")
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    time_ns: int
+    label: str
+    def __init__(self, time_ns: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
+
 class Report(_message.Message):
-    __slots__ = ("session", "figures", "sites", "threads", "domains", "quality", "cost", "steps", "history")
+    __slots__ = ("session", "figures", "sites", "threads", "domains", "quality", "cost", "steps", "history", "pauses", "marks")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     FIGURES_FIELD_NUMBER: _ClassVar[int]
     SITES_FIELD_NUMBER: _ClassVar[int]
@@ -171,6 +189,8 @@ class Report(_message.Message):
     COST_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
+    PAUSES_FIELD_NUMBER: _ClassVar[int]
+    MARKS_FIELD_NUMBER: _ClassVar[int]
     session: _session_pb2.Session
     figures: Figures
     sites: _containers.RepeatedCompositeFieldContainer[Site]
@@ -180,4 +200,6 @@ class Report(_message.Message):
     cost: Cost
     steps: _containers.RepeatedCompositeFieldContainer[StepChange]
     history: History
-    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., figures: _Optional[_Union[Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[Site, _Mapping]]] = ..., threads: _Optional[_Iterable[_Union[ThreadFigures, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[DomainFigures, _Mapping]]] = ..., quality: _Optional[_Union[Quality, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepChange, _Mapping]]] = ..., history: _Optional[_Union[History, _Mapping]] = ...) -> None: ...
+    pauses: _containers.RepeatedCompositeFieldContainer[SamplingPause]
+    marks: _containers.RepeatedCompositeFieldContainer[Mark]
+    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., figures: _Optional[_Union[Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[Site, _Mapping]]] = ..., threads: _Optional[_Iterable[_Union[ThreadFigures, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[DomainFigures, _Mapping]]] = ..., quality: _Optional[_Union[Quality, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepChange, _Mapping]]] = ..., history: _Optional[_Union[History, _Mapping]] = ..., pauses: _Optional[_Iterable[_Union[SamplingPause, _Mapping]]] = ..., marks: _Optional[_Iterable[_Union[Mark, _Mapping]]] = ...) -> None: ...

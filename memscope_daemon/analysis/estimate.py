@@ -97,12 +97,14 @@ class Intervals:
             bool(self.exact[index]),
         )
 
-    def widen(self, below: float, above: float) -> Intervals:
-        """The same with losses of at most ``below`` under and ``above`` over each estimate."""
-        if below <= 0.0 and above <= 0.0:
+    def widen(self, below: float | Floats, above: float | Floats) -> Intervals:
+        """The same with losses of at most ``below`` under and ``above`` over each estimate: the same for all
+        of them, or one for each."""
+        lost = np.logical_or(np.greater(below, 0.0), np.greater(above, 0.0))
+        if not lost.any():
             return self
         low, high = np.maximum(self.low - below, 0.0), self.high + above
-        return Intervals(self.value, low, high, self.samples, np.zeros_like(self.exact))
+        return Intervals(self.value, low, high, self.samples, self.exact & ~lost)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -100,11 +100,29 @@ class Resident:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class SamplingPause:
+    """Nothing was sampled from ``since_ns`` to ``until_ns``. ``by``: ``user`` or ``budget``."""
+
+    since_ns: int
+    until_ns: int
+    by: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mark:
+    """What somebody noted down about a moment."""
+
+    time_ns: int
+    label: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Report:
     """``preface``: the first lines, which say what the report cannot see.
 
     ``sites`` by live bytes, most first. ``settings``: of the sampling, in the order they came into force.
     ``cost`` None: not measured. ``steps``: as ``settings``; empty where there was no budget.
+    ``pauses`` and ``marks`` in order of time.
     """
 
     session: SessionInfo
@@ -119,6 +137,8 @@ class Report:
     cost: Cost | None = None
     steps: tuple[StepChange, ...] = ()
     history: HistoryFigures = HistoryFigures()  # noqa: RUF009 (frozen)
+    pauses: tuple[SamplingPause, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

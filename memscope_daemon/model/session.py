@@ -83,7 +83,7 @@ class SessionInfo:
     """``session_id``: 16 hex digits.
 
     ``started_unix_ns``: wall clock at session time 0. ``sampling``: in force now.
-    ``max_overhead_percent``: the budget, 0 = none.
+    ``max_overhead_percent``: the budget, 0 = none. ``paused``: by a user; the budget's pauses are steps.
     """
 
     session_id: str
@@ -99,3 +99,4 @@ class SessionInfo:
     store_path: str = ""
     max_overhead_percent: float = 0.0
     step: Step = Step.FULL
+    paused: bool = False

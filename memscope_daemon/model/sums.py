@@ -9,6 +9,7 @@ for numpy columns, and as SQL over the table of events.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -123,9 +124,15 @@ def padded(some: Sums, count: int) -> Sums:
     return Sums(np.pad(some.added, pad), np.pad(some.largest, pad))
 
 
+def joined(parts: Sequence[Sums]) -> Sums:
+    """The sets of all, one after the other."""
+    added = np.concatenate([part.added for part in parts], axis=1)
+    return Sums(added, np.concatenate([part.largest for part in parts], axis=1))
+
+
 def total(sums: Sums) -> Sums:
     """All sets joined to one."""
-    return regroup(sums, np.zeros(sums.count, np.int64), 1)
+    return Sums(sums.added.sum(axis=1, keepdims=True), sums.largest.max(axis=1, keepdims=True, initial=0.0))
 
 
 def difference(whole: Sums, part: Sums) -> Sums:

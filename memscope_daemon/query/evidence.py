@@ -14,7 +14,7 @@ from memscope_daemon.model import sums
 from memscope_daemon.model.cost import Cost, StepChange
 from memscope_daemon.model.dictionary import LossRow, SettingRow
 from memscope_daemon.model.history import HistoryFigures
-from memscope_daemon.model.report import Resident
+from memscope_daemon.model.report import Mark, Resident, SamplingPause
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import SessionInfo
 from memscope_daemon.model.sums import Sums
@@ -32,7 +32,8 @@ class Evidence:
     seen from outside. ``largest_bytes``: the largest block sampled so far. ``cut_off_ns``: session time since
     when nothing was recorded, because another tool has taken the hooks out; 0: they are in.
     ``written_count``: records that the target has written, as far as a shipper has looked. ``cost``: None
-    where nobody has looked. ``steps``: in force one after the other, where there is a budget.
+    where nobody has looked. ``steps``: in force one after the other, where there is a budget. ``pauses``:
+    those of users, in order.
     """
 
     session: SessionInfo
@@ -53,6 +54,8 @@ class Evidence:
     cost: Cost | None = None
     steps: tuple[StepChange, ...] = ()
     history: HistoryFigures = HistoryFigures()  # noqa: RUF009 (frozen)
+    pauses: tuple[SamplingPause, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
 
 def dense(found: KeyedSums, count: int) -> Sums:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -17,6 +19,8 @@ from memscope_daemon.query.evidence import Evidence, active, unseen, whole
 from memscope_daemon.query.quality import Margins, margins
 from memscope_daemon.timeline.live import Balance
 
+PARTS = 4  # of Totals.sums
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Answers:
@@ -30,21 +34,69 @@ class _Answers:
     live_count: Intervals
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Totals:
+    """All that the figures of a moment are made of. To gather them is quick, to make figures of them takes
+    milliseconds. ``sums``: of what was allocated, was freed, was live then, and was live at the peak."""
+
+    time_ns: int
+    peak_time_ns: int
+    sums: Sums
+    bound: Unseen
+    lost: Margins
+
+
+def totals(evidence: Evidence) -> Totals:
+    """The whole session's."""
+    stacks = whole(evidence.stacks)
+    parts = (stacks.allocated, stacks.freed, stacks.live, sums.total(evidence.peak.by_stack))
+    return Totals(
+        evidence.time_ns, evidence.peak.time_ns, sums.joined(parts), unseen(evidence), margins(evidence)
+    )
+
+
 def figures(evidence: Evidence) -> Figures:
     """The whole session."""
-    all_stacks = whole(evidence.stacks)
-    answers = _answers(all_stacks, unseen(evidence), margins(evidence))
-    peak = _peak(sums.total(evidence.peak.by_stack), all_stacks.allocated, evidence)
+    (found,) = figures_of([totals(evidence)])
+    return found
+
+
+def figures_of(found: Iterable[Totals]) -> list[Figures]:
+    """The figures of each. Those under one bound are made together, which takes hardly longer than one."""
+    groups = itertools.groupby(found, lambda one: one.bound)
+    return [figures for bound, group in groups for figures in _figures_under(bound, tuple(group))]
+
+
+def _figures_under(bound: Unseen, found: Sequence[Totals]) -> list[Figures]:
+    parts = sums.joined([one.sums for one in found])
+    wholes = parts.take(np.repeat(np.arange(0, parts.count, PARTS), PARTS))
+    lost = np.array([_lost(one.lost) for one in found])
+    in_bytes = estimate.bytes_of(parts, wholes, bound).widen(lost[:, 0].ravel(), lost[:, 1].ravel())
+    in_count = estimate.counts_of(parts, wholes, bound).widen(lost[:, 2].ravel(), lost[:, 3].ravel())
+    return [_figures_at(one, in_bytes, in_count, PARTS * at) for at, one in enumerate(found)]
+
+
+def _lost(lost: Margins) -> tuple[tuple[float, ...], ...]:
+    """By how much bytes and counts of each of the parts may be too high, and too low."""
+    return (
+        (0.0, 0.0, lost.freed_bytes, lost.freed_bytes),
+        (lost.allocated_bytes, lost.freed_bytes, lost.allocated_bytes, lost.allocated_bytes),
+        (0.0, 0.0, lost.freed_count, lost.freed_count),
+        (lost.allocated_count, lost.freed_count, lost.allocated_count, lost.allocated_count),
+    )
+
+
+def _figures_at(found: Totals, in_bytes: Intervals, in_count: Intervals, at: int) -> Figures:
     return Figures(
-        evidence.time_ns,
-        answers.allocated_bytes.at(0),
-        answers.allocated_count.at(0),
-        answers.freed_bytes.at(0),
-        answers.freed_count.at(0),
-        answers.live_bytes.at(0),
-        answers.live_count.at(0),
-        peak.at(0),
-        evidence.peak.time_ns,
+        found.time_ns,
+        in_bytes.at(at),
+        in_count.at(at),
+        in_bytes.at(at + 1),
+        in_count.at(at + 1),
+        in_bytes.at(at + 2),
+        in_count.at(at + 2),
+        in_bytes.at(at + 3),
+        found.peak_time_ns,
     )
 
 
@@ -56,8 +108,9 @@ def sites(evidence: Evidence, limit: int = 0) -> tuple[Site, ...]:
     peak_sums = sums.padded(evidence.peak.by_stack, evidence.stacks.allocated.count).take(stacks)
     peak_by_site = sums.regroup(peak_sums, group, len(names))
     order = _most_first(by_site)[: limit or None]
-    answers = _answers(_take(by_site, order), unseen(evidence), margins(evidence))
-    peak = _peak(peak_by_site.take(order), by_site.allocated.take(order), evidence)
+    bound, lost = unseen(evidence), margins(evidence)
+    answers = _answers(_take(by_site, order), bound, lost)
+    peak = _peak(peak_by_site.take(order), by_site.allocated.take(order), bound, lost)
     return tuple(_site(names[index], answers, peak, at) for at, index in enumerate(order))
 
 
@@ -98,9 +151,8 @@ def _answers(part: Balance, bound: Unseen, lost: Margins) -> _Answers:
     )
 
 
-def _peak(part: Sums, allocated: Sums, evidence: Evidence) -> Intervals:
-    lost = margins(evidence)
-    intervals = estimate.bytes_of(part, allocated, unseen(evidence))
+def _peak(part: Sums, allocated: Sums, bound: Unseen, lost: Margins) -> Intervals:
+    intervals = estimate.bytes_of(part, allocated, bound)
     return intervals.widen(lost.freed_bytes, lost.allocated_bytes)
 
 

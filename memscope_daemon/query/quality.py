@@ -35,11 +35,17 @@ class Margins:
     freed_count: float = 0.0
 
 
+NONE_LOST = Margins()
+
+
 def margins(evidence: Evidence) -> Margins:
     """The sums over all causes that lose events. Where it is not known what the lost records stood for, they
     are taken to have stood for what the recorded ones do on the average."""
+    found = [loss for loss in all_losses(evidence) if _loses(loss)]
+    if not found:
+        return NONE_LOST
     one = _average(evidence)
-    losses = [_weighed(loss, one) for loss in all_losses(evidence) if _loses(loss)]
+    losses = [_weighed(loss, one) for loss in found]
     allocated = [loss for loss in losses if not loss.cause.startswith("free_")]
     freed = [loss for loss in losses if not loss.cause.startswith("alloc_")]
     return Margins(

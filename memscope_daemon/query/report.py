@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from memscope_daemon.metadata.tables import FrameNames
-from memscope_daemon.model.report import Figures, Quality, Report, Resident, StackValue
+from memscope_daemon.model.report import Figures, Quality, Report, Resident, SamplingPause, StackValue
 from memscope_daemon.model.session import EndReason, Step
 from memscope_daemon.query import figures as ask
 from memscope_daemon.query.evidence import Evidence, active
 from memscope_daemon.query.quality import assess
 
 NO_FRAME_NAME = "[no Python frame]"
+PAUSES_TOLD = 5  # in words
 MEASURES = ("live_bytes", "allocated_bytes", "allocated_count", "peak_bytes")
 
 
@@ -26,11 +27,18 @@ def report(evidence: Evidence, site_limit: int = 0) -> Report:
         ask.domains(evidence),
         quality,
         evidence.resident,
-        (*_cut_off(evidence), *stepped_back(evidence), *preface(figures, quality, evidence.resident)),
+        (
+            *_cut_off(evidence),
+            *_paused(evidence),
+            *stepped_back(evidence),
+            *preface(figures, quality, evidence.resident),
+        ),
         tuple(sorted(evidence.tables.settings.values(), key=lambda setting: setting.since_ns)),
         evidence.cost,
         evidence.steps,
         evidence.history,
+        pauses(evidence),
+        evidence.marks,
     )
 
 
@@ -61,6 +69,30 @@ def _cut_off(evidence: Evidence) -> tuple[str, ...]:
     return (
         f"Cut off at {at_ns / 1e9:.1f} s: {why}. Nothing was recorded since; live figures are those of that"
         " moment. Attach again to go on.",
+    )
+
+
+def pauses(evidence: Evidence) -> tuple[SamplingPause, ...]:
+    """When nothing was sampled: because a user wished it so, or to keep to the budget."""
+    steps = evidence.steps
+    ends = (*(step.since_ns for step in steps[1:]), evidence.time_ns)
+    by_budget = [
+        SamplingPause(step.since_ns, max(end_ns, step.since_ns), "budget")
+        for step, end_ns in zip(steps, ends, strict=False)
+        if step.step >= Step.COUNTERS_ONLY
+    ]
+    return tuple(sorted((*evidence.pauses, *by_budget), key=lambda pause: pause.since_ns))
+
+
+def _paused(evidence: Evidence) -> tuple[str, ...]:
+    """What the pauses of users have cost the figures."""
+    told = [f"from {one.since_ns / 1e9:.1f} s to {one.until_ns / 1e9:.1f} s" for one in evidence.pauses]
+    if not told:
+        return ()
+    more = f" and {len(told) - PAUSES_TOLD} times more" if len(told) > PAUSES_TOLD else ""
+    return (
+        f"Sampling was paused {', '.join(told[:PAUSES_TOLD])}{more}: what was allocated then is in no figure."
+        " Blocks sampled before were followed.",
     )
 
 

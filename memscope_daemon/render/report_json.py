@@ -19,8 +19,10 @@ from memscope_daemon.model.report import (
     DomainFigures,
     Estimate,
     Figures,
+    Mark,
     Quality,
     Report,
+    SamplingPause,
     Site,
     ThreadFigures,
 )
@@ -51,6 +53,8 @@ def document(report: Report) -> Json:
         "cost": _cost(report.cost),
         "max_overhead_percent": report.session.max_overhead_percent or None,
         "steps": _steps(report.steps, report.figures.time_ns),
+        "pauses": [_pause(pause) for pause in report.pauses],
+        "marks": [_mark(mark) for mark in report.marks],
         "history": _history(report.history),
         "resident_memory": {
             "now_bytes": report.resident.now_bytes,
@@ -162,6 +166,14 @@ def _steps(steps: tuple[StepChange, ...], end_ns: int) -> list[Json]:
         }
         for step, until_ns in zip(steps, ends_ns, strict=False)
     ]
+
+
+def _pause(pause: SamplingPause) -> Json:
+    return {"since_ns": pause.since_ns, "until_ns": pause.until_ns, "by": pause.by}
+
+
+def _mark(mark: Mark) -> Json:
+    return {"time_ns": mark.time_ns, "label": mark.label}
 
 
 def _attach(figures: AttachFigures) -> Json:

@@ -13,6 +13,7 @@ from memscope_daemon.errors import AnalysisError, MemscopeError, SystemFailure
 from memscope_daemon.model.history import DEFAULT_HISTORY, HISTORIES, History
 from memscope_daemon.model.session import SessionInfo, SessionStamp
 from memscope_daemon.server.chore import Chore
+from memscope_daemon.server.points import Room
 from memscope_daemon.server.sessions import REST_AFTER_NS, Entry
 from memscope_daemon.store import retention
 
@@ -51,6 +52,7 @@ class SessionBook:
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
         self._begun_count = 0
+        self._room = Room()
         self._surplus = Chore("surplus", self._remove_surplus)
         self._questions = 0
         self._asked_ns = clock.monotonic_ns()
@@ -64,7 +66,8 @@ class SessionBook:
             if info.session_id in self._entries:
                 return self._entries[info.session_id]
             self._make_room()
-            entry = Entry(info, self._folder / f"{info.session_id}.duckdb", self._history)
+            path = self._folder / f"{info.session_id}.duckdb"
+            entry = Entry(info, path, self._history, self._room)
             try:
                 entry.open()
             except MemscopeError:

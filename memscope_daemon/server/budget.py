@@ -81,7 +81,7 @@ class BudgetKeeper:
 
     def _with_floor(self, spent: Spent) -> Spent:
         """While sampling is paused nothing tells how many calls there are: as many as before, it is taken."""
-        if self._step is Step.COUNTERS_ONLY:
+        if self._step is Step.COUNTERS_ONLY or self._entry.info.paused:
             return dataclasses.replace(spent, floor_ns=spent.cpu_ns * self._floor_share)
         self._floor_share = self._spent.floor_ns / self._spent.cpu_ns if self._spent.cpu_ns else 0.0
         return spent
@@ -91,6 +91,10 @@ class BudgetKeeper:
             self._begin_anew(now_ns)
         if self._step is Step.DETACHED:
             return self._detach_again(now_ns)
+        if self._entry.info.paused and self._step < Step.COUNTERS_ONLY:
+            # What it costs now says nothing of what it will when the user goes on.
+            self._standing = dataclasses.replace(self._standing, over_since_ns=0, calm_since_ns=0)
+            return False
         before, self._standing = (
             self._standing,
             budget.judge(self._standing, self._levels, self._budget_percent, self._spent, now_ns),

@@ -16,6 +16,7 @@ from memscope_daemon._pb import control_service_pb2_grpc as services
 from memscope_daemon.config import parse_history
 from memscope_daemon.errors import InternalError, MemscopeError
 from memscope_daemon.model.history import History
+from memscope_daemon.model.report import Mark
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import SessionInfo, SessionState
 from memscope_daemon.server import messages
@@ -35,6 +36,12 @@ class Operations(Protocol):
 
     def set_sampling(self, session_id: str, sampling: SamplingConfig) -> SessionInfo:
         """Changes the setting from now on."""
+
+    def set_paused(self, session_id: str, paused: bool) -> SessionInfo:
+        """Nothing is sampled until a user says otherwise; or that user does."""
+
+    def add_mark(self, session_id: str, label: str) -> Mark:
+        """Notes down this moment of a session."""
 
 
 class Attempt:
@@ -113,6 +120,20 @@ class ControlService(services.ControlServicer):  # type: ignore[misc,unused-igno
             sampling = messages.sampling_from(request.sampling)
             info = self._operations.set_sampling(request.session_id, sampling)
             return pb.SetSamplingResponse(session=messages.session_to(info))
+
+    def SetPaused(  # noqa: N802 (gRPC's name)
+        self, request: Any, context: grpc.ServicerContext
+    ) -> pb.SetPausedResponse:
+        with answering(context), self._book.in_use():
+            info = self._operations.set_paused(request.session_id, request.paused)
+            return pb.SetPausedResponse(session=messages.session_to(info))
+
+    def AddMark(  # noqa: N802 (gRPC's name)
+        self, request: Any, context: grpc.ServicerContext
+    ) -> pb.AddMarkResponse:
+        with answering(context), self._book.in_use():
+            mark = self._operations.add_mark(request.session_id, request.label)
+            return pb.AddMarkResponse(mark=messages.mark_to(mark))
 
     def ListSessions(  # noqa: N802 (gRPC's name)
         self, request: Any, context: grpc.ServicerContext

@@ -26,7 +26,7 @@ from memscope_daemon.server.query_service import QueryService
 from memscope_daemon.server.sessions import Entry
 
 #: At once; one more is refused (RESOURCE_EXHAUSTED), not kept waiting in our memory. Streams of sessions may
-#: take STREAMS_MAX of them, so that there is always room for a question.
+#: take STREAMS_MAX of them and watchers half of the rest, so that there is always room for a question.
 CALLS_MAX = STREAMS_MAX + 32
 MESSAGE_BYTES_MAX = 16 << 20  # a shipper of ours sends 4 MiB at most
 STOP_GRACE_S = 1.0

@@ -14,8 +14,10 @@ from memscope_daemon.model.report import (
     DomainFigures,
     Estimate,
     Figures,
+    Mark,
     Quality,
     Report,
+    SamplingPause,
     Site,
     ThreadFigures,
 )
@@ -77,6 +79,7 @@ def session_to(info: SessionInfo) -> session_pb2.Session:
         store_path=info.store_path,
         max_overhead_percent=info.max_overhead_percent,
         step=_enum(info.step),
+        paused=info.paused,
     )
 
 
@@ -85,12 +88,14 @@ def report_to(report: Report) -> report_pb2.Report:
         session=session_to(report.session),
         figures=figures_to(report.figures),
         sites=[site_to(site) for site in report.sites],
-        threads=[_thread(thread) for thread in report.threads],
+        threads=[thread_to(thread) for thread in report.threads],
         domains=[_domain(domain) for domain in report.domains],
         quality=quality_to(report.quality),
         cost=cost_to(report.cost),
         steps=_steps(report.steps, report.figures.time_ns),
         history=_history(report.history),
+        pauses=[_pause(pause) for pause in report.pauses],
+        marks=[mark_to(mark) for mark in report.marks],
     )
 
 
@@ -173,6 +178,14 @@ def _steps(steps: tuple[StepChange, ...], end_ns: int) -> list[report_pb2.StepCh
     ]
 
 
+def mark_to(mark: Mark) -> report_pb2.Mark:
+    return report_pb2.Mark(time_ns=mark.time_ns, label=mark.label)
+
+
+def _pause(pause: SamplingPause) -> report_pb2.SamplingPause:
+    return report_pb2.SamplingPause(since_ns=pause.since_ns, until_ns=pause.until_ns, by=pause.by)
+
+
 def _enum(value: enum.IntEnum) -> Any:
     """Numbers are those of the wire; the stubs want types of their own."""
     return int(value)
@@ -203,7 +216,7 @@ def _attach(figures: AttachFigures) -> session_pb2.AttachFigures:
     )
 
 
-def _thread(thread: ThreadFigures) -> report_pb2.ThreadFigures:
+def thread_to(thread: ThreadFigures) -> report_pb2.ThreadFigures:
     return report_pb2.ThreadFigures(
         thread_id=thread.thread_id,
         native_id=thread.native_id,

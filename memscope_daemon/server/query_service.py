@@ -16,6 +16,7 @@ from memscope_daemon.render import collapsed, report_json
 from memscope_daemon.server import messages
 from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.status import answering
+from memscope_daemon.server.watching import Watchers, watch
 
 CHUNK_BYTES = 1 << 20
 FILE_NAMES = {"json": "report.json", "collapsed": "stacks.collapsed"}
@@ -24,6 +25,7 @@ FILE_NAMES = {"json": "report.json", "collapsed": "stacks.collapsed"}
 class QueryService(services.QueryServicer):  # type: ignore[misc,unused-ignore]
     def __init__(self, book: SessionBook) -> None:
         self._book = book
+        self._watchers = Watchers()
 
     def GetFigures(  # noqa: N802 (gRPC's name)
         self, request: Any, context: grpc.ServicerContext
@@ -31,6 +33,12 @@ class QueryService(services.QueryServicer):  # type: ignore[misc,unused-ignore]
         with answering(context), self._book.in_use():
             count = request.site_count
             return self._book.get(request.session_id).ask(lambda at: _figures(at, count), exact=False)
+
+    def Watch(  # noqa: N802 (gRPC's name)
+        self, request: Any, context: grpc.ServicerContext
+    ) -> Iterator[pb.WatchResponse]:
+        with answering(context), self._book.in_use(), self._watchers.one_more():
+            yield from watch(self._book.get(request.session_id), request, context)
 
     def GetReport(  # noqa: N802 (gRPC's name)
         self, request: Any, context: grpc.ServicerContext

@@ -18,13 +18,15 @@ from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
 from memscope_daemon.errors import MemscopeError, SystemFailure, TrackingError
 from memscope_daemon.model.cost import Cost, CostCounters, StepChange
 from memscope_daemon.model.history import History
-from memscope_daemon.model.report import Resident
+from memscope_daemon.model.report import Mark, Resident
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import EndReason, SessionInfo, SessionState, Step
-from memscope_daemon.monitor import budget
 from memscope_daemon.query.evidence import Evidence
 from memscope_daemon.server import messages
 from memscope_daemon.server.actor import Actor
+from memscope_daemon.server.course import Course
+from memscope_daemon.server.pauses import Pauses, recalled_spans
+from memscope_daemon.server.points import Room
 from memscope_daemon.server.recording import Recording
 from memscope_daemon.server.terms import (
     Notes,
@@ -33,6 +35,7 @@ from memscope_daemon.server.terms import (
     noted_terms,
     recalled_steps,
     recalled_terms,
+    resumed,
 )
 from memscope_daemon.shim.job import Resume
 from memscope_daemon.store import retention
@@ -50,11 +53,12 @@ Outgoing = queue.SimpleQueue[Any]
 class Entry:
     """One session. Use :meth:`SessionBook.begin`."""
 
-    def __init__(self, info: SessionInfo, path: Path, history: History) -> None:
+    def __init__(self, info: SessionInfo, path: Path, history: History, room: Room) -> None:
         self._lock = threading.Lock()
         self._info = dataclasses.replace(info, store_path=str(path))
         self._path, self._history = path, history
         self._is_fresh = not path.exists()  # nothing can be stored yet
+        self.course = Course(room, info.started_unix_ns, is_fresh=self._is_fresh)
         self._outgoing: Outgoing | None = None
         self._resident = Resident()
         self._names: dict[int, str] = {}
@@ -62,7 +66,7 @@ class Entry:
         self._terms: Terms | None = None
         self._steps: tuple[StepChange, ...] = ()
         self._counters = CostCounters()
-        self._is_paused = False
+        self._pauses = Pauses()
         self._is_to_leave = False
         self._over_budget = ""
         self._recording: Recording | None = None
@@ -106,11 +110,31 @@ class Entry:
         return True
 
     def set_paused(self, paused: bool) -> None:
-        """Stops sampling or goes on. Frees of blocks that were sampled are followed all the same."""
+        """Stops sampling for the budget's sake, or goes on, unless a user has paused it. Frees of blocks that
+        were sampled are followed all the same."""
         with self._lock:
-            before, self._is_paused = self._is_paused, paused
-            if before != paused:
-                self._command(ingest_pb.Command(pause=ingest_pb.Pause(paused=paused)))
+            self._replace_pauses(dataclasses.replace(self._pauses, by_budget=paused))
+
+    def pause(self, paused: bool) -> SessionInfo:
+        """A user stops sampling, or lets it go on, unless the budget has it paused. While there is no
+        shipper, the next one is told. A TrackingError where that was done too often."""
+        with self._lock:
+            self._replace_pauses(self._pauses.asked(paused, self.course.now_ns))
+            self._info = dataclasses.replace(self._info, paused=paused)
+            info, notes = self._info, self._pauses.noted()
+        self._actor.post(lambda: self._store(notes))
+        return info
+
+    def _replace_pauses(self, pauses: Pauses) -> None:
+        """With the lock held."""
+        before, self._pauses = self._pauses, pauses
+        if before.in_force != pauses.in_force:
+            self._command_pause()
+
+    def mark(self, label: str) -> Mark:
+        """Notes down this moment; a MemscopeError where there are too many, or the store refuses."""
+        now_ns = self.course.now_ns
+        return self._actor.call(lambda: self.course.mark(now_ns, label, self._of_recording().note))
 
     def set_to_leave(self, leaves: bool) -> None:
         """Asks the shipper to take the hooks out, and each that comes from now on; or those no more."""
@@ -183,8 +207,8 @@ class Entry:
             wanted = self._info.sampling
             if said != dataclasses.replace(wanted, seed=said.seed if wanted.seed is None else wanted.seed):
                 self._command_sampling(wanted)
-            if self._is_paused:
-                self._command(ingest_pb.Command(pause=ingest_pb.Pause(paused=True)))
+            if self._pauses.in_force or self._pauses.spans:  # it may not have heard of the end of one
+                self._command_pause()
             if self._is_to_leave:
                 self._command(LEAVE)
 
@@ -203,6 +227,9 @@ class Entry:
     def _command_sampling(self, sampling: SamplingConfig) -> None:
         wire = ingest_pb.SetSampling(sampling=messages.sampling_to(sampling))
         self._command(ingest_pb.Command(set_sampling=wire))
+
+    def _command_pause(self) -> None:
+        self._command(ingest_pb.Command(pause=ingest_pb.Pause(paused=self._pauses.in_force)))
 
     def _command(self, command: ingest_pb.Command) -> None:
         """With the lock held."""
@@ -331,25 +358,24 @@ class Entry:
     def _open(self) -> None:
         self._recording = Recording(self._path, self._info.sampling.mode, self._history)
         self._rests = False
-        terms = recalled_terms(self._recording.noted)
+        noted = self._recording.noted
+        self.course.recall(noted)
+        terms = recalled_terms(noted)
         if self.terms is None and terms is not None:
-            self._recall(terms, recalled_steps(self._recording.noted))
+            self._recall(terms, recalled_steps(noted))
+        with self._lock:
+            if not self._pauses.spans:
+                self._pauses = dataclasses.replace(self._pauses, spans=recalled_spans(noted))
+                self._info = dataclasses.replace(self._info, paused=self._pauses.by_user)
 
     def _recall(self, terms: Terms, steps: tuple[StepChange, ...]) -> None:
         """A daemon before this one attached to it, and may have gone some steps back. What the shipper does
         may be older than what was last wanted: it will be reminded."""
-        level = budget.level_of(budget.ladder(terms.sampling), steps)
         with self._lock:
             self._terms, self._steps = terms, steps
-            self._info = dataclasses.replace(
-                self._info,
-                attach=terms.attach,
-                max_overhead_percent=terms.max_overhead_percent,
-                sampling=level.sampling,
-                step=level.step,
-            )
+            self._info = resumed(self._info, terms, steps)
+            self._pauses = Pauses(by_budget=self._info.step >= Step.COUNTERS_ONLY)
             self._resident = Resident(self._resident.now_bytes, terms.resident_at_attach_bytes)
-            self._is_paused = level.step >= Step.COUNTERS_ONLY
         if terms.history is not None:
             self._bound(terms.history)
 
@@ -362,6 +388,8 @@ class Entry:
                 retention.date(self._path, self._ended_unix_ns)
         finally:
             self._recording = None  # not before: a file that is being closed looks old, and is needed still
+            if self.ended.is_set():
+                self.course.points.let_go()
 
     def _rest(self) -> None:
         if self._recording is not None and self._recording.is_stored:
@@ -393,6 +421,7 @@ class Entry:
             return False
         recording.take(batch)
         counters = recording.counters
+        self.course.heard(recording.time_ns, self.heard_monotonic_ns)
         with self._lock:
             self._counters = counters
         self.change(duration_ns=recording.time_ns)
@@ -421,6 +450,8 @@ class Entry:
         """Commits when it is time to, and tells the shipper."""
         if self._recording is None:
             return
+        if not self.ended.is_set():
+            self.course.take_point_if_due(self._recording, self._info)
         try:
             if self._recording.commit_if_due():
                 self._acknowledge()
@@ -454,6 +485,7 @@ class Entry:
             recording.note({"end_reason": reason.name.lower(), "end_detail": detail})
             self.change(state=SessionState.ENDED, end_reason=reason, end_detail=detail)
             self._ended_unix_ns = clock.unix_ns()
+            self.course.take_point(recording, self._info)
             self.ended.set()
 
     def _evidence(self, exact: bool) -> Evidence:
@@ -462,5 +494,7 @@ class Entry:
             self._used_ns = clock.monotonic_ns()
             info, resident, names = self._info, self._resident, self._names
             cost, steps = self._cost, self._steps
+            pauses = self._pauses.until(recording.time_ns)
         gather = recording.exact_evidence if exact else recording.live_evidence
-        return dataclasses.replace(gather(info, resident, names), cost=cost, steps=steps)
+        found, marks = gather(info, resident, names), self.course.marks
+        return dataclasses.replace(found, cost=cost, steps=steps, pauses=pauses, marks=marks)

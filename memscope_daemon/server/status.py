@@ -24,6 +24,9 @@ _BY_CODE = {
     "daemon.stopping": grpc.StatusCode.UNAVAILABLE,
     "daemon.too-many-streams": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "daemon.too-many-sessions": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "daemon.too-many-watchers": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "mark.too-many": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "session.too-many-pauses": grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 _BY_CLASS: tuple[tuple[type[MemscopeError], grpc.StatusCode], ...] = (
     (errors.AttachRefused, grpc.StatusCode.FAILED_PRECONDITION),

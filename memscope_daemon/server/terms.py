@@ -10,7 +10,8 @@ from typing import Any
 from memscope_daemon.model.cost import StepChange
 from memscope_daemon.model.history import History
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
-from memscope_daemon.model.session import AttachFigures, Step, TargetStop
+from memscope_daemon.model.session import AttachFigures, SessionInfo, Step, TargetStop
+from memscope_daemon.monitor import budget
 
 Notes = dict[str, str]
 _TERMS, _STEPS = "terms", "steps"  # names in the table meta
@@ -65,6 +66,18 @@ def recalled_steps(notes: Mapping[str, str]) -> tuple[StepChange, ...]:
         )
     except (KeyError, TypeError, ValueError):
         return ()
+
+
+def resumed(info: SessionInfo, terms: Terms, steps: Sequence[StepChange]) -> SessionInfo:
+    """The session as a daemon before left it."""
+    level = budget.level_of(budget.ladder(terms.sampling), steps)
+    return dataclasses.replace(
+        info,
+        attach=terms.attach,
+        max_overhead_percent=terms.max_overhead_percent,
+        sampling=level.sampling,
+        step=level.step,
+    )
 
 
 def _sampling(found: dict[str, Any]) -> SamplingConfig:

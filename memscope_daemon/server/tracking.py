@@ -17,12 +17,14 @@ from memscope_daemon import clock
 from memscope_daemon.config import check_overhead, check_sampling
 from memscope_daemon.errors import AttachFailed, AttachRefused, MemscopeError, TrackingError
 from memscope_daemon.metadata.thread_names import read_thread_names
+from memscope_daemon.model.report import Mark
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import AttachFigures, EndReason, SessionInfo
 from memscope_daemon.monitor.process import cpu_ns, resident_bytes
 from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.budget import BudgetKeeper
 from memscope_daemon.server.control_service import Attempt
+from memscope_daemon.server.course import check_label
 from memscope_daemon.server.sessions import Entry
 from memscope_daemon.server.terms import Terms
 from memscope_daemon.shim.job import Resume
@@ -142,12 +144,18 @@ class Tracker:
         :raises MemscopeError: no such session, one that has ended, or a value that makes no sense.
         """
         check_sampling(sampling)
-        entry = self._book.get(session_id)
-        with self._lock:
-            is_tracked = session_id in self._tracked
-        if entry.ended.is_set() or not (is_tracked or self._has_shipper(entry)):
-            raise _no_shipper(session_id)
-        return entry.set_sampling(sampling)
+        return self._followed(session_id).set_sampling(sampling)
+
+    def set_paused(self, session_id: str, paused: bool) -> SessionInfo:
+        """:raises MemscopeError: no such session, one that has ended, or was paused too often."""
+        return self._followed(session_id).pause(paused)
+
+    def add_mark(self, session_id: str, label: str) -> Mark:
+        """:raises MemscopeError: no such session, one that has ended, not such a label, or too many."""
+        label, entry = check_label(label), self._book.get(session_id)
+        if entry.ended.is_set():
+            raise TrackingError("session.has-ended", f"session {session_id} has ended", "attach again")
+        return entry.mark(label)
 
     def stop(self) -> None:
         """Detaches from every target. Failures are logged: the hooks go quiet by themselves."""
@@ -160,6 +168,15 @@ class Tracker:
             thread.start()
         for thread in threads:
             thread.join()
+
+    def _followed(self, session_id: str) -> Entry:
+        """The session, if it has not ended and its shipper can be told something, now or when it comes."""
+        entry = self._book.get(session_id)
+        with self._lock:
+            is_tracked = session_id in self._tracked
+        if entry.ended.is_set() or not (is_tracked or self._has_shipper(entry)):
+            raise _no_shipper(session_id)
+        return entry
 
     # --- attaching and detaching ---------------------------------------------------------------------
 

@@ -1,0 +1,105 @@
+"""The course of a session as its clients follow it: its clock, a point each second, and marks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+from memscope_daemon import clock
+from memscope_daemon.errors import ConfigurationError, TrackingError
+from memscope_daemon.model.report import Mark
+from memscope_daemon.model.session import SessionInfo
+from memscope_daemon.query.figures import totals
+from memscope_daemon.server.points import Held, Points, Room
+from memscope_daemon.server.recording import Recording
+
+LABEL_CHARACTERS_MAX = 200
+MARKS_MAX = 10_000
+SECOND_NS = 1_000_000_000
+TIME_MAX_NS = 2**63 - 1
+_MARK = "mark "  # begins the names of marks in the table meta
+
+
+class Course:
+    """Of one session. Belongs to its actor, but for what is said to be of any thread."""
+
+    def __init__(self, room: Room, started_unix_ns: int, *, is_fresh: bool) -> None:
+        """``is_fresh``: no daemon before this one had the session."""
+        self.points = Points(room)
+        self._started_unix_ns, self._is_fresh = started_unix_ns, is_fresh
+        self._offset_ns: int | None = None
+        self._marks: list[Mark] = []
+        self._due_ns = 0
+        self._state: object = None
+        self._held: Held | None = None
+
+    @property
+    def now_ns(self) -> int:
+        """Session time, as close as can be told from here. Any thread."""
+        if self._offset_ns is None:
+            return max(clock.unix_ns() - self._started_unix_ns, 0)
+        return min(max(clock.monotonic_ns() + self._offset_ns, 0), TIME_MAX_NS)
+
+    def heard(self, time_ns: int, monotonic_ns: int) -> None:
+        """A batch of that session time came. The one that was least on its way tells the time best."""
+        offset_ns = time_ns - monotonic_ns
+        self._offset_ns = offset_ns if self._offset_ns is None else max(self._offset_ns, offset_ns)
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """In order of time. Any thread."""
+        return tuple(self._marks)
+
+    def marks_between(self, first: int, last: int) -> list[Mark]:
+        """Of any thread."""
+        return self._marks[first:last]
+
+    def mark(self, time_ns: int, label: str, store: Callable[[dict[str, str]], None]) -> Mark:
+        """Notes down a moment; it is stored first.
+
+        :raises TrackingError: code ``mark.too-many``.
+        """
+        if len(self._marks) >= MARKS_MAX:
+            raise TrackingError(
+                "mark.too-many", f"the session has {MARKS_MAX} marks", "leave it at these, or attach again"
+            )
+        mark = Mark(max(time_ns, self._marks[-1].time_ns if self._marks else 0), label)
+        name = f"{_MARK}{len(self._marks):05}"
+        store({name: json.dumps({"time_ns": mark.time_ns, "label": mark.label})})
+        self._marks.append(mark)
+        return mark
+
+    def recall(self, notes: Mapping[str, str]) -> None:
+        """The session's file was opened; ``notes`` stand in it."""
+        names = sorted(name for name in notes if name.startswith(_MARK))
+        self._marks = [Mark(**json.loads(notes[name])) for name in names]
+        self._state = None
+
+    def take_point_if_due(self, recording: Recording, session: SessionInfo) -> None:
+        """A second has passed, and the target has been heard of."""
+        now_ns = clock.monotonic_ns()
+        if recording.time_ns and now_ns >= self._due_ns:
+            late_ns = now_ns - self._due_ns
+            self._due_ns = (self._due_ns if late_ns < SECOND_NS else now_ns) + SECOND_NS
+            self.take_point(recording, session)
+
+    def take_point(self, recording: Recording, session: SessionInfo) -> None:
+        state = (recording.revision, session.state, session.sampling)
+        if self._held is None or state != self._state:  # otherwise nothing but time has passed
+            self._held = Held(totals(recording.total_evidence(session)))
+            self._state = state
+        # One a second at most, since the session began: so a daemon after this one can count on.
+        first = 1 if self._is_fresh else self.now_ns // SECOND_NS + 2
+        self.points.add(first, recording.time_ns, len(self._marks), self._held)
+
+
+def check_label(label: str) -> str:
+    """Hands a label back that can be shown in one line; else a ConfigurationError."""
+    label = label.strip()
+    if not label or len(label) > LABEL_CHARACTERS_MAX or not label.isprintable():
+        raise ConfigurationError(
+            "mark.bad-label",
+            "a mark without a label, or with one that is not a short line of text",
+            f"choose a label of 1 to {LABEL_CHARACTERS_MAX} printable characters",
+        )
+    return label
