@@ -40,9 +40,9 @@ class Inside(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PythonProcess:
-    """``version``: "3.11", "3.13t", or "" where no name tells it. ``program``: and script, nothing else of the
-    command line. ``cpu_s``: processor time since it began, ``age_s`` ago. ``is_readable``: its mappings could
-    be looked at, so that ``inside`` is known."""
+    """``version``: "3.11", "3.13t", or "" where no name tells it. ``program``: and script, nothing else of
+    the command line. ``cpu_s``: processor time since it began, ``age_s`` ago. ``is_readable``: its mappings
+    could be looked at, so that ``inside`` is known."""
 
     pid: int
     uid: int

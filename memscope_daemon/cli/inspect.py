@@ -24,15 +24,19 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "inspect",
         help="show the stacks of all threads",
-        description="Show the stack of each thread of a process. The process is not stopped meanwhile, so a stack"
-        " may mix two moments; no values are read.",
+        description="Show the stack of each thread of a process. The process is not stopped meanwhile, so a"
+        " stack may mix two moments; no values are read.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_pid(parser)
     parser.add_argument("--json", action="store_true", help="the stacks as JSON on standard output")
     parser.add_argument(
-        "--timeout", metavar="S", type=seconds, default=TIMEOUT_S, help=f"give up after S seconds ({TIMEOUT_S:g})"
+        "--timeout",
+        metavar="S",
+        type=seconds,
+        default=TIMEOUT_S,
+        help=f"give up after S seconds ({TIMEOUT_S:g})",
     )
     parser.set_defaults(run=run)
 
@@ -68,7 +72,9 @@ def thread_of(row: Any) -> dict[str, Any]:
         "name": _typed(row.get("thread_name"), str),
         "is_active": _typed(row.get("active"), bool),
         "owns_gil": _typed(row.get("owns_gil"), bool),
-        "frames": [_frame(frame) for frame in frames if isinstance(frame, dict)] if isinstance(frames, list) else [],
+        "frames": [_frame(frame) for frame in frames if isinstance(frame, dict)]
+        if isinstance(frames, list)
+        else [],
     }
 
 

@@ -52,7 +52,7 @@ class Row:
 
     @property
     def state(self) -> str:
-        """``none``, ``active``, ``active_elsewhere`` (by a daemon that is not known here), ``left_behind``."""
+        """``none``, ``active``, ``active_elsewhere`` (for a daemon not known here), or ``left_behind``."""
         from memscope_daemon.attach.pythons import Inside
 
         if self.session is not None:

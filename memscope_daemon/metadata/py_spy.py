@@ -68,9 +68,13 @@ def _failed(pid: int, said: str) -> NotRead:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     reason = lines[0].removeprefix("Error: ") if lines else "it said nothing"
     if not Path(f"/proc/{pid}").exists():
-        return NotRead("inspect.no-such-process", f"there is no process {pid}", "memscoped ps lists those there are")
+        return NotRead(
+            "inspect.no-such-process", f"there is no process {pid}", "memscoped ps lists those there are"
+        )
     if "ermission" in said:
-        return NotRead("inspect.not-permitted", f"process {pid} may not be read", f"memscoped doctor {pid} says why")
+        return NotRead(
+            "inspect.not-permitted", f"process {pid} may not be read", f"memscoped doctor {pid} says why"
+        )
     return NotRead(
         "inspect.not-readable",
         f"py-spy cannot read process {pid}: {reason}",

@@ -12,33 +12,25 @@ from memscope_daemon.cli.live.grid import NOT_KNOWN, grid
 from memscope_daemon.cli.live.moment import Moment
 from memscope_daemon.cli.live.rows import rows_of
 from memscope_daemon.cli.live.view import Group, View, kept_within
+from memscope_daemon.cli.text import DASH
 
 TABLE_ROWS_MIN = 12  # what the table keeps before threads get lines of their own
 THREAD_ROWS_MAX = 8
-KEYS = (
-    "h help",
-    "s/S sort",
-    "g group",
-    "space hold view",
-    "p pause sampling",
-    "+/- sampling",
-    "m mark",
-    "arrows scroll",
-)
+KEYS = ("h help", "s sort", "g group", "space hold", "p pause", "+/- sampling", "m mark", "arrows scroll")
 HELP = (
-    ("s  S", "sort by the next or the previous of: live, allocated, samples, rate"),
-    ("g", "group by the next of: site, function, file, thread"),
+    ("s  S", "sort by the next or previous: live, allocated, samples, rate"),
+    ("g", "group by the next: site, function, file, thread"),
     ("space", "hold the view: figures stand still, the session goes on"),
-    ("p", "pause the sampling of the target, or go on; frees are followed"),
+    ("p", "pause the sampling of the target, or go on"),
     ("+  -", "sample twice as often, or half as often"),
     ("m", "set a mark; its label is asked for on the last line"),
     ("↑ ↓ PgUp PgDn", "scroll the table; Home, End; Ctrl-L draws anew"),
     ("h  ?", "this help"),
     ("", ""),
-    ("1.5 MiB (1.1–2.0)", "an estimate, its 95 % interval; = where nothing was estimated"),
-    ("samples", "how many samples the first figure of the line rests on"),
-    ("rate", "bytes allocated per second, over the time the rate line names"),
-    (NOT_KNOWN, "not known: the site was not among those that hold most"),
+    (f"1.5 MiB (1.1{DASH}2.0)", "an estimate, its 95 % interval; = nothing was estimated"),
+    ("samples", "how many the first figure of the line rests on"),
+    ("rate", "bytes allocated per second, over the time told above"),
+    (NOT_KNOWN, "not known: it was not among those that hold most"),
 )
 
 
@@ -56,7 +48,7 @@ class Frame(NamedTuple):
 
 
 def frame(session: Session, moment: Moment | None, view: View, size: Size, leaving: str) -> Frame:
-    """``leaving``: what the key q does."""
+    """``leaving``: what the key q does; its first word stands on the last line."""
     width, height = size
     top = _top(session, moment, view, width)[: max(height - 3, 1)]
     room = Size(width, max(height - len(top) - 1, 0))
@@ -76,7 +68,8 @@ def _top(session: Session, moment: Moment | None, view: View, width: int) -> lis
     title = head.title(session, view, width)
     if moment is None:
         return [title, Text("waiting for the first figures")]
-    return [title, *head.not_seen(moment, width), *head.figures(moment)]
+    told = [title, *head.not_seen(moment, width)]
+    return told if view.helps else [*told, *head.figures(moment)]
 
 
 def _body(moment: Moment, view: View, size: Size) -> tuple[list[Text], View, int]:
@@ -104,7 +97,7 @@ def _threads(moment: Moment, view: View, size: Size) -> list[Text]:
 
 def _title(group: Group, top: int, shown: int, count: int) -> str:
     """``site``, or ``site · 3–14 of 60`` where not all are shown."""
-    return f"{group.value} · {top + 1}–{top + shown} of {count}" if 0 < shown < count else group.value
+    return f"{group.value} · {top + 1}{DASH}{top + shown} of {count}" if 0 < shown < count else group.value
 
 
 def _help(leaving: str) -> list[Text]:
@@ -118,9 +111,9 @@ def _last(view: View, width: int, leaving: str) -> Text:
         return asked.append("  enter sets it, esc does not", style="dim")
     if view.remark:
         return Text(view.remark, style="bold")
-    shown = f"q {leaving}"
+    shown = f"q {leaving.split()[0]}"
     for key in KEYS:
-        if len(shown) + len(key) + 3 > width:
+        if len(shown) + len(key) + 2 > width:
             break
-        shown += f" · {key}"
+        shown += f"  {key}"
     return Text(shown, style="dim")

@@ -16,7 +16,7 @@ WHERE_WIDTH_MIN = 34
 ESTIMATE_WIDTH_MIN = 20  # as most are: columns do not move at each figure
 GAP = "  "
 MEASURES = (Sort.LIVE, Sort.ALLOCATED, Sort.RATE)
-NOT_KNOWN = "–"
+NOT_KNOWN = text.DASH
 DOWN = " ▼"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator
 
@@ -9,7 +10,8 @@ from rich.text import Text
 
 from memscope_client import Session, ThreadFigures
 from memscope_daemon.cli import text
-from memscope_daemon.cli.live.moment import Moment, SystemSample
+from memscope_daemon.cli.live.moment import Moment
+from memscope_daemon.cli.live.rows import thread_number
 from memscope_daemon.cli.live.view import View
 
 LABEL_WIDTH = 10
@@ -43,32 +45,35 @@ def badges(session: Session, view: View) -> list[str]:
 
 
 def not_seen(moment: Moment, width: int) -> list[Text]:
-    """What the figures explain, and what they cannot. On at most three lines."""
-    live = moment.point.figures.live_bytes
+    """What the figures explain, and what they cannot. On four lines at most."""
+    live = moment.figures.live_bytes
     since = f"{text.bytes_estimate(live)} allocated since the attach and still live is explained below"
     resident = moment.system.resident_bytes if moment.system else None
     if resident is None:
-        told = f"{since}; what was there before is not. Only Python's own allocators are seen."
+        told = f"{since}; what was there before, or is of another kind, is not seen."
     else:
         before = text.bytes_text(max(resident - live.value, 0.0))
         told = f"RSS {text.bytes_text(resident)}: {since}; {before} was there before or is of another kind."
-    return [Text(line) for line in textwrap.wrap(told, max(width, 1))[:3]]
+    bound = moment.quality.unseen_bound_bytes
+    if 0 < bound < math.inf:
+        told += f" A site without a sample allocated less than {text.bytes_text(bound)} (95 %)."
+    return [Text(line) for line in textwrap.wrap(told, max(width, 1))[:4]]
 
 
 def figures(moment: Moment) -> Iterator[Text]:
     """One line each: rates, what is live, the target, how it is sampled, how good that is, threads, marks."""
-    point, all_told = moment.point, moment.point.figures
+    all_told = moment.figures
     over = "since the attach" if moment.since_start else f"over {moment.window_s:.0f} s"
     blocks = per_second(text.count_estimate(moment.count_rate), " blocks")
     yield _line("rate", f"{per_second(text.bytes_estimate(moment.byte_rate))} · {blocks} · {over}")
-    peak = f"peak {text.bytes_estimate(all_told.peak_bytes)} at {text.duration_text(all_told.peak_time_ns / 1e9)}"
-    yield _line("live", f"{text.bytes_estimate(all_told.live_bytes)} · {peak}")
-    yield _line("target", " · ".join(_target(moment.system, point.session, moment)))
-    yield _line("sampling", text.sampling_text(point.session.sampling))
+    peak, at = text.bytes_estimate(all_told.peak_bytes), text.duration_text(all_told.peak_time_ns / 1e9)
+    yield _line("live", f"{text.bytes_estimate(all_told.live_bytes)} · peak {peak} at {at}")
+    yield _line("target", " · ".join(_target(moment)))
+    yield _line("sampling", text.sampling_text(moment.session.sampling))
     yield _quality(moment)
-    if point.threads:
-        yield _line("threads", _threads(point.threads))
-    if point.marks:
+    if moment.threads:
+        yield _line("threads", _threads(moment.threads))
+    if moment.marks:
         yield _line("marks", _marks(moment))
 
 
@@ -78,28 +83,26 @@ def per_second(estimate: str, what: str = "") -> str:
     return f"{value}{what}/s{space}{interval}"
 
 
-def _target(system: SystemSample | None, session: Session, moment: Moment) -> Iterator[str]:
+def _target(moment: Moment) -> Iterator[str]:
+    system, cost, budget = moment.system, moment.cost, moment.session.max_overhead_percent
     if system is not None and system.cpu_percent is not None:
         yield f"CPU {system.cpu_percent:.0f} %"
     if system is not None and system.resident_bytes is not None:
         yield f"RSS {text.bytes_text(system.resident_bytes)}"
-    cost = moment.point.cost
     if cost.target_cpu_ns:
-        budget = f" (budget {session.max_overhead_percent:g} %)" if session.max_overhead_percent else ""
-        yield f"memscope costs {cost.percent:.2g} % of its processor time{budget}"
+        allowed = f" (budget {budget:g} %)" if budget else ""
+        yield f"memscope costs {cost.percent:.2g} % of its processor time{allowed}"
     else:
         yield "what memscope costs it is not measured yet"
 
 
 def _quality(moment: Moment) -> Text:
-    quality = moment.point.quality
+    quality = moment.quality
     grade = quality.grade or "not known"
     told = f" · {quality.recorded_count:,} samples, {quality.lost_count:,} lost ({quality.drop_rate:.1%})"
     told += "".join(f" · {loss.cause} {loss.record_count:,}" for loss in quality.losses)
-    if unseen := text.unseen_line(quality):
-        told += f" · {unseen}"
-    if moment.point.missed_count:
-        told += f" · {moment.point.missed_count:,} moments not shown"
+    if moment.missed_count:
+        told += f" · {moment.missed_count:,} moments not shown"
     line = _line("quality", "")
     colours = {"exact": "green", "good": "green", "fair": "yellow"}
     return line.append(grade, style=colours.get(grade, "bold red")).append(told)
@@ -109,7 +112,7 @@ def _threads(threads: tuple[ThreadFigures, ...]) -> str:
     """The busiest of them, with their share of all that was allocated."""
     everything = sum(one.allocated_bytes.value for one in threads) or 1.0
     shares = [
-        f"{text.printable(one.name) or one.native_id or '?'} {one.allocated_bytes.value / everything:.0%}"
+        f"{text.printable(one.name) or thread_number(one)} {one.allocated_bytes.value / everything:.0%}"
         for one in threads[:THREADS_NAMED]
     ]
     more = f", {len(threads) - THREADS_NAMED} more" if len(threads) > THREADS_NAMED else ""
@@ -118,7 +121,7 @@ def _threads(threads: tuple[ThreadFigures, ...]) -> str:
 
 def _marks(moment: Moment) -> str:
     """The newest first: the line may be cut."""
-    newest = sorted(moment.point.marks, key=lambda mark: -mark.time_ns)[:MARKS_SHOWN]
+    newest = sorted(moment.marks, key=lambda mark: -mark.time_ns)[:MARKS_SHOWN]
     return " · ".join(
         f"{text.duration_text(mark.time_ns / 1e9)} {text.printable(mark.label)}" for mark in newest
     )

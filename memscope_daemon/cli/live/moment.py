@@ -1,4 +1,4 @@
-"""What is shown: a point of a session with the rates since one a few seconds before.
+"""What is shown: a session as it stands, with the rates since a few seconds before.
 
 A rate is the difference of two sums that only grow, and its samples are those that came in between. They are
 independent of the earlier ones, so their variance is the difference of the variances; where there are few of
@@ -11,45 +11,29 @@ from __future__ import annotations
 import collections
 import dataclasses
 import math
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
-from memscope_client import Cost, Estimate, Figures, Quality, Session, Site, ThreadFigures
+from memscope_client import (
+    Cost,
+    Estimate,
+    Figures,
+    Mark,
+    Quality,
+    Session,
+    Site,
+    ThreadFigures,
+    WatchPoint,
+)
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 WINDOW_NS = 10_000_000_000
 Z = 1.959964  # 95 %, two-sided
 NOTHING = Estimate(0.0, 0.0, 0.0, 0, True)
+_NO_FIGURES = Figures(0, *[NOTHING] * 7, 0)
 SiteKey = tuple[str, str, int]
-
-
-class Mark(Protocol):
-    """A moment that somebody gave a name, in session time."""
-
-    @property
-    def time_ns(self) -> int: ...
-    @property
-    def label(self) -> str: ...
-
-
-class Point(Protocol):
-    """A session at one moment, as ``memscope_client.WatchPoint`` tells it."""
-
-    @property
-    def session(self) -> Session: ...
-    @property
-    def figures(self) -> Figures: ...
-    @property
-    def sites(self) -> tuple[Site, ...]: ...
-    @property
-    def threads(self) -> tuple[ThreadFigures, ...]: ...
-    @property
-    def quality(self) -> Quality: ...
-    @property
-    def cost(self) -> Cost: ...
-    @property
-    def marks(self) -> tuple[Mark, ...]: ...
-    @property
-    def missed_count(self) -> int: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,11 +46,20 @@ class SystemSample:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Moment:
-    """``window_s``: what the rates (per second) were taken over. ``site_rates``, ``thread_rates``: allocated
-    bytes per second; without those that cannot be told, since the earlier point left them out.
-    ``since_start``: there was no earlier point, the rates are those since the attach."""
+    """A session as it stands. ``marks``: all of them. ``missed_count``: seconds that nobody told us of.
 
-    point: Point
+    Rates are per second, over ``window_s``; ``since_start``: over the whole session. ``site_rates``,
+    ``thread_rates``: of allocated bytes; without those that cannot be told, since they were left out then.
+    """
+
+    session: Session
+    figures: Figures
+    sites: tuple[Site, ...]
+    threads: tuple[ThreadFigures, ...]
+    quality: Quality
+    cost: Cost
+    marks: tuple[Mark, ...]
+    missed_count: int
     window_s: float
     since_start: bool
     byte_rate: Estimate
@@ -77,56 +70,93 @@ class Moment:
 
 
 class Trail:
-    """The last points of a session. ``sites_asked``: a point with so many sites may have left some out."""
+    """What a session's last seconds were. ``sites_asked``: a point with so many sites may have left some
+    out."""
 
     def __init__(self, sites_asked: int) -> None:
         self._sites_asked = sites_asked
-        self._points: collections.deque[Point] = collections.deque()
+        self._figures: collections.deque[Figures] = collections.deque()
+        self._parts: collections.deque[_Parts] = collections.deque()
+        self._marks: tuple[Mark, ...] = ()
+        self._missed_count = 0
 
-    def take(self, point: Point, system: SystemSample | None = None) -> Moment:
-        """The moment of a point that came after all others."""
-        now_ns = point.figures.time_ns
-        while len(self._points) > 1 and self._points[0].figures.time_ns < now_ns - WINDOW_NS:
-            self._points.popleft()
-        before = self._points[0] if self._points and self._points[0].figures.time_ns < now_ns else None
-        self._points.append(point)
-        return self._moment(point, before, system)
-
-    def _moment(self, point: Point, before: Point | None, system: SystemSample | None) -> Moment:
-        began_ns = before.figures.time_ns if before else 0
-        seconds = max(point.figures.time_ns - began_ns, 1) / 1e9
-        then = before.figures if before else None
+    def take(self, point: WatchPoint, system: SystemSample | None = None) -> Moment | None:
+        """The moment of a point that came after all others; None: it is not the newest, more will come."""
+        now = point.figures
+        self._marks += point.marks
+        self._missed_count += point.missed_count
+        figures_before = _before(self._figures, lambda one: one.time_ns, now.time_ns)
+        self._figures.append(now)
+        if point.session is None or point.quality is None:
+            return None
+        parts = _parts(point, point.session)
+        parts_before = _before(self._parts, lambda one: one.time_ns, parts.time_ns)
+        self._parts.append(parts)
+        seconds = _seconds(now.time_ns, figures_before.time_ns if figures_before else 0)
+        then = figures_before or _NO_FIGURES
         return Moment(
-            point,
+            point.session,
+            now,
+            point.sites,
+            point.threads,
+            point.quality,
+            point.cost or Cost(),
+            self._marks,
+            self._missed_count,
             seconds,
-            before is None,
-            rate(then.allocated_bytes if then else NOTHING, point.figures.allocated_bytes, seconds),
-            rate(then.allocated_count if then else NOTHING, point.figures.allocated_count, seconds),
-            self._site_rates(point, before, seconds),
-            _thread_rates(point, before, seconds),
+            figures_before is None,
+            rate(then.allocated_bytes, now.allocated_bytes, seconds),
+            rate(then.allocated_count, now.allocated_count, seconds),
+            self._site_rates(parts, parts_before),
+            _rates(parts.threads, parts_before.threads if parts_before else {}, parts, parts_before),
             system,
         )
 
-    def _site_rates(self, point: Point, before: Point | None, seconds: float) -> dict[SiteKey, Estimate]:
-        then = {key_of(site): site.allocated_bytes for site in before.sites} if before else {}
-        is_whole = before is None or len(before.sites) < self._sites_asked
-        return {
-            key_of(site): rate(then.get(key_of(site), NOTHING), site.allocated_bytes, seconds)
-            for site in point.sites
-            if is_whole or key_of(site) in then
-        }
+    def _site_rates(self, now: _Parts, before: _Parts | None) -> dict[SiteKey, Estimate]:
+        then = before.sites if before else {}
+        is_whole = len(then) < self._sites_asked
+        return _rates(
+            {key: one for key, one in now.sites.items() if is_whole or key in then}, then, now, before
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Parts:
+    """What each site and thread had allocated at session time ``time_ns``, a little after the point's."""
+
+    time_ns: int
+    sites: dict[SiteKey, Estimate]
+    threads: dict[int, Estimate]
+
+
+def _parts(point: WatchPoint, session: Session) -> _Parts:
+    return _Parts(
+        max(session.duration_ns, point.figures.time_ns),
+        {key_of(site): site.allocated_bytes for site in point.sites},
+        {thread.thread_id: thread.allocated_bytes for thread in point.threads},
+    )
+
+
+def _rates(
+    now: Mapping[Key, Estimate], then: Mapping[Key, Estimate], at: _Parts, before: _Parts | None
+) -> dict[Key, Estimate]:
+    seconds = _seconds(at.time_ns, before.time_ns if before else 0)
+    return {key: rate(then.get(key, NOTHING), one, seconds) for key, one in now.items()}
+
+
+def _before(known: collections.deque[Value], time_of: Callable[[Value], int], now_ns: int) -> Value | None:
+    """The oldest within the window; forgets those before it."""
+    while len(known) > 1 and time_of(known[0]) < now_ns - WINDOW_NS:
+        known.popleft()
+    return known[0] if known and time_of(known[0]) < now_ns else None
+
+
+def _seconds(now_ns: int, then_ns: int) -> float:
+    return max(now_ns - then_ns, 1) / 1e9
 
 
 def key_of(site: Site) -> SiteKey:
     return site.function, site.file, site.line
-
-
-def _thread_rates(point: Point, before: Point | None, seconds: float) -> dict[int, Estimate]:
-    then = {one.thread_id: one.allocated_bytes for one in before.threads} if before else {}
-    return {
-        one.thread_id: rate(then.get(one.thread_id, NOTHING), one.allocated_bytes, seconds)
-        for one in point.threads
-    }
 
 
 def rate(before: Estimate, now: Estimate, seconds: float) -> Estimate:
@@ -139,12 +169,16 @@ def rate(before: Estimate, now: Estimate, seconds: float) -> Estimate:
     count = max(now.sample_count - before.sample_count, 0)
     weight = value / count if count else now.value / max(now.sample_count, 1)
     low = min(weight * _poisson_low(count), value - _grown(now.value - now.low, before.value - before.low))
-    high = max(weight * _poisson_high(count), value + _grown(now.high - now.value, before.high - before.value))
+    high = max(
+        weight * _poisson_high(count), value + _grown(now.high - now.value, before.high - before.value)
+    )
     return Estimate(value / seconds, max(low, 0.0) / seconds, high / seconds, count, False)
 
 
 def total(estimates: list[Estimate]) -> Estimate:
     """The sum of estimates that rest on samples of their own: the half-widths add up like variances."""
+    if len(estimates) == 1:
+        return estimates[0]
     value = sum(one.value for one in estimates)
     below = math.hypot(*(one.value - one.low for one in estimates))
     above = math.hypot(*(one.high - one.value for one in estimates))

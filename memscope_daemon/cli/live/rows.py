@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable
 from pathlib import PurePath
 
@@ -17,46 +18,54 @@ ELLIPSIS = "…"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Row:
-    """``name`` and ``place`` (``folder/file.py:12``): where; either may be empty. ``rate`` None: not known."""
+    """``labels``: name and place (``folder/file.py:12``), either of which may be empty; they are made for
+    rows that are shown. ``rate`` None: not known."""
 
-    name: str
-    place: str
+    labels: Callable[[], tuple[str, str]]
     live: Estimate
     allocated: Estimate
     rate: Estimate | None
 
     def measure(self, sort: Sort) -> Estimate | None:
         """The figure that the table is sorted by; samples are those of the allocations."""
-        chosen = {Sort.LIVE: self.live, Sort.RATE: self.rate}
-        return chosen.get(sort, self.allocated)
+        if sort is Sort.LIVE:
+            return self.live
+        return self.rate if sort is Sort.RATE else self.allocated
 
     def where(self, width: int) -> str:
         """Name and place in so many characters: first the folder goes, then the end of the name."""
-        if not self.place:
-            return _cut(self.name, width)
-        whole = f"{self.name} ({self.place})" if self.name else self.place
+        name, place = self.labels()
+        if not place:
+            return _cut(name, width)
+        whole = f"{name} ({place})" if name else place
         if len(whole) <= width:
             return whole
-        place = PurePath(self.place).name
-        if not self.name:
+        place = PurePath(place).name
+        if not name:
             return _cut(place, width)
         room = width - len(place) - 3
-        return f"{_cut(self.name, room)} ({place})" if room >= 4 else _cut(f"{self.name} ({place})", width)
+        return f"{_cut(name, room)} ({place})" if room >= 4 else _cut(f"{name} ({place})", width)
 
 
 def rows_of(moment: Moment, group: Group, sort: Sort) -> tuple[Row, ...]:
     """Most first."""
     if group is Group.THREAD:
-        found = [_thread_row(thread, moment) for thread in moment.point.threads]
+        found = [_thread_row(thread, moment) for thread in moment.threads]
     else:
-        found = [_joined(group, sites, moment) for sites in _grouped(moment.point.sites, group)]
+        found = [_joined(group, sites, moment) for sites in _grouped(moment.sites, group)]
     return tuple(sorted(found, key=_rank(sort)))
 
 
 def _rank(sort: Sort) -> Callable[[Row], tuple[float, float, float]]:
     def rank(row: Row) -> tuple[float, float, float]:
         measure = row.measure(sort)
-        first = -1.0 if measure is None else float(measure.sample_count) if sort is Sort.SAMPLES else measure.value
+        first = (
+            -1.0
+            if measure is None
+            else float(measure.sample_count)
+            if sort is Sort.SAMPLES
+            else measure.value
+        )
         return -first, -row.live.value, -row.allocated.value
 
     return rank
@@ -78,10 +87,8 @@ def _group_key(site: Site, group: Group) -> tuple[object, ...]:
 def _joined(group: Group, sites: list[Site], moment: Moment) -> Row:
     known = [moment.site_rates.get(key_of(site)) for site in sites]
     rates = [rate for rate in known if rate is not None]
-    name, place = _labels(group, sites[0])
     return Row(
-        name,
-        place,
+        functools.partial(_labels, group, sites[0]),
         total([site.live_bytes for site in sites]),
         total([site.allocated_bytes for site in sites]),
         total(rates) if len(rates) == len(sites) else None,
@@ -99,14 +106,22 @@ def _labels(group: Group, site: Site) -> tuple[str, str]:
 
 
 def _thread_row(thread: ThreadFigures, moment: Moment) -> Row:
-    number = f"thread {thread.native_id}" if thread.native_id else "thread"
     return Row(
-        printable(thread.name) or number,
-        number if thread.name else "",
+        functools.partial(_thread_labels, thread),
         thread.live_bytes,
         thread.allocated_bytes,
         moment.thread_rates.get(thread.thread_id),
     )
+
+
+def _thread_labels(thread: ThreadFigures) -> tuple[str, str]:
+    number = thread_number(thread)
+    return (printable(thread.name), number) if thread.name else (number, "")
+
+
+def thread_number(thread: ThreadFigures) -> str:
+    """What a thread without a name is called."""
+    return f"thread {thread.native_id}" if thread.native_id else "a thread"
 
 
 def _cut(text: str, width: int) -> str:

@@ -35,7 +35,9 @@ class Screen:
         if resized:
             self.forget()
         self._size = size
-        differ = [at for at, line in enumerate(lines) if at >= len(self._shown) or not _same(line, self._shown[at])]
+        differ = [
+            at for at, line in enumerate(lines) if at >= len(self._shown) or not _same(line, self._shown[at])
+        ]
         self._shown = list(lines)
         if not differ:
             return b""

@@ -1,8 +1,8 @@
 """The terminal: taken over for a while, and given back as it was, however that ends.
 
-Keys come one by one and are not echoed. Ctrl-C stays a signal. Ctrl-Z and Ctrl-backslash are off meanwhile: they
-would leave the terminal as it is now, or the hooks in the target. What is written never waits for a terminal
-that takes nothing: a session must be able to end behind it.
+Keys come one by one and are not echoed. Ctrl-C stays a signal. Ctrl-Z and Ctrl-backslash are off meanwhile:
+they would leave the terminal as it is now, or the hooks in the target. What is written never waits for a
+terminal that takes nothing: a session must be able to end behind it.
 """
 
 from __future__ import annotations
