@@ -6,9 +6,12 @@ import sys
 
 
 def main() -> int:
-    from memscope_daemon.cli.main import main as run
+    try:
+        from memscope_daemon.cli.main import main as run
 
-    return run(sys.argv[1:])
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:  # while its parts are being loaded
+        return 130
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from memscope_daemon.model.sampling import DEFAULT_PRESET, PRESETS, SamplingConf
 
 Value = TypeVar("Value")
 
+REFRESH_S, REFRESH_MAX_S = 1.0, 3600.0
+
 
 def checked(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     """An argparse type that shows a ConfigurationError as argparse shows its own."""
@@ -102,6 +104,20 @@ def add_history(parser: argparse.ArgumentParser, default: str) -> None:
         help="how many events are kept one by one, e.g. production or 50k,30m,256M; older ones are forgotten,"
         f" their sums stay in every figure (default: {default})",
     )
+
+
+def add_refresh(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--refresh", metavar="S", type=interval, default=REFRESH_S, help="new figures each S seconds (1)"
+    )
+
+
+def interval(text: str) -> float:
+    """Seconds between two looks at figures: there are new ones each second."""
+    value = seconds(text)
+    if not REFRESH_S <= value <= REFRESH_MAX_S:
+        raise argparse.ArgumentTypeError(f"choose an interval of {REFRESH_S:g} to {REFRESH_MAX_S:g} seconds")
+    return value
 
 
 def overhead_of(args: argparse.Namespace) -> float:

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import queue
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from memscope_client.errors import DaemonError
@@ -15,6 +16,7 @@ from memscope_daemon.cli.arguments import (
     add_output,
     add_overhead,
     add_pid,
+    add_refresh,
     add_sampling,
     overhead_of,
     sampling_of,
@@ -25,8 +27,8 @@ from memscope_daemon.errors import ConfigurationError, ExitCode
 from memscope_daemon.model.sampling import SamplingConfig
 
 if TYPE_CHECKING:
-    from memscope_client import Client, Sampling
-    from memscope_daemon.cli.follow import Show
+    from memscope_client import Client, Sampling, Session
+    from memscope_daemon.cli.follow import Looking
 
 EXAMPLES = """\
 examples:
@@ -53,7 +55,8 @@ def register(commands: Any) -> None:
     add_overhead(parser)
     add_history(parser, "as the daemon was told")
     parser.add_argument("--duration", metavar="S", type=seconds, help="detach and report after S seconds")
-    parser.add_argument("--no-live", action="store_true", help="no table until the end")
+    parser.add_argument("--no-live", action="store_true", help="no live view, only the report at the end")
+    add_refresh(parser)
     parser.add_argument("--background", action="store_true", help="return once tracking is active")
     add_output(parser)
     parser.add_argument("--daemon", metavar="ADDR", help="the daemon to use, e.g. unix:/run/memscope.sock")
@@ -100,12 +103,20 @@ def _foreground(args: argparse.Namespace, sampling: SamplingConfig, running: Cli
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with SignalsAsEvents(events), running or carried() as client:
         foreground = Foreground(client, events)
-        session = foreground.attach(args.pid, wire_sampling(sampling), overhead_of(args), args.history or "")
+        is_live = _is_live(args)
+        session = foreground.attach(
+            args.pid,
+            wire_sampling(sampling),
+            overhead_of(args),
+            args.history or "",
+            _prepare_live_view if is_live else None,
+        )
         if isinstance(session, Ending):
             return session.exit_code
         say(f"tracking {session.target.program or args.pid}, session {session.session_id}")
-        with _table(args) as show:
-            ending = foreground.watch(session, args.duration, show)
+        with _live_view(client, session, events, args.refresh) if is_live else _nobody() as look:
+            why = foreground.watch(session, args.duration, look)
+        ending = foreground.end(session, why)
         if ending.session is not None:
             present(client, ending.session, Presentation(args.json, args.out))
         return ending.exit_code
@@ -129,17 +140,41 @@ def _background(args: argparse.Namespace, sampling: SamplingConfig, running: Cli
     return int(ExitCode.DONE)
 
 
-@contextlib.contextmanager
-def _table(args: argparse.Namespace) -> Any:
-    """What shows the figures while the session runs; None where nobody would look."""
+def _is_live(args: argparse.Namespace) -> bool:
+    """Whether somebody looks, at a terminal that can show it."""
     if args.no_live or args.json or not sys.stdout.isatty():
-        yield None
-        return
-    from memscope_daemon.cli.table import LiveTable
+        return False
+    from memscope_daemon.cli.live.terminal import is_usable
 
-    with LiveTable() as table:
-        show: Show = table.show
-        yield show
+    return is_usable()
+
+
+def _prepare_live_view() -> None:
+    """Its parts take a while to load: the attach takes one too."""
+    import memscope_daemon.cli.live.show  # noqa: F401
+
+
+@contextlib.contextmanager
+def _live_view(
+    client: Client, session: Session, events: queue.SimpleQueue[Any], every_s: float
+) -> Iterator[Looking]:
+    from memscope_daemon.cli.live.show import LiveView
+    from memscope_daemon.cli.live.terminal import Terminal
+
+    leaving = "detach and report"
+    with (
+        Terminal(events) as terminal,
+        LiveView(
+            client, session, terminal, events, every_s=every_s, leaving=leaving, from_start=True
+        ) as view,
+    ):
+        yield view
+
+
+@contextlib.contextmanager
+def _nobody() -> Iterator[None]:
+    """Nobody looks."""
+    yield None
 
 
 def wire_sampling(config: SamplingConfig) -> Sampling:

@@ -12,19 +12,23 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from memscope_client import Attachment, Client, DaemonError, Sampling, Session, Snapshot
+from memscope_client import Attachment, Client, DaemonError, Sampling, Session
 from memscope_daemon.cli.messages import say
 from memscope_daemon.cli.outcome import ended_code
 from memscope_daemon.cli.signals import Signalled
 from memscope_daemon.errors import ExitCode
 
-REFRESH_S = 1.0
-LOOK_S = 0.25
-SITES_ASKED = 15
+LOOK_S = 0.25  # so often whether the session has ended, and
+LOOK_LIVE_S = 1.0  # where somebody sees it end
 
-Show = Callable[[Session, Snapshot], None]
+
+class Looking(Protocol):
+    """What shows a session to somebody while it runs."""
+
+    def take(self, event: Any) -> bool:
+        """Shows what an event of the queue brings. True: whoever looks has had enough."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,6 +42,13 @@ class Finished:
 
     session: Session | None
     error: DaemonError | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """The session is to end now; the command ends with ``exit_code``."""
+
+    exit_code: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,13 +67,23 @@ class Foreground:
         self._events = events
 
     def attach(
-        self, pid: int, sampling: Sampling, max_overhead_percent: float, history: str = ""
+        self,
+        pid: int,
+        sampling: Sampling,
+        max_overhead_percent: float,
+        history: str = "",
+        meanwhile: Callable[[], None] | None = None,
     ) -> Session | Ending:
-        """Waits until tracking is active; a signal meanwhile gives up. A refusal is a DaemonError."""
+        """Waits until tracking is active; a signal meanwhile gives up. A refusal is a DaemonError.
+
+        ``meanwhile``: what is to be done while the daemon is at it.
+        """
         attachment = self._client.attach(
             pid, sampling, max_overhead_percent=max_overhead_percent, history=history
         )
         self._call(lambda: self._attach(attachment))
+        if meanwhile is not None:
+            meanwhile()
         said = ""
         signalled: Signalled | None = None
         while True:
@@ -83,20 +104,31 @@ class Foreground:
                     raise event.error or AssertionError("a call that is over has a result")
                 return event.session
 
-    def watch(self, session: Session, duration_s: float | None, show: Show | None) -> Ending:
-        """Until the time is over, a signal comes or the session ends; hooks are out when it returns."""
+    def watch(self, session: Session, duration_s: float | None, look: Looking | None) -> Session | Wanted:
+        """Until the time is over, a signal comes, or whoever looks has had enough: then it is :meth:`end`'s
+        turn. Or until the session ends by itself: that session."""
         ends = time.monotonic() + duration_s if duration_s is not None else None
+        each_s = LOOK_S if look is None else LOOK_LIVE_S
+        due = time.monotonic() + each_s
         while True:
-            signalled = self._pause(ends, REFRESH_S if show else LOOK_S)
-            if signalled is not None:
-                return self._detach(session, signalled.exit_code)
+            event = self._next(due if ends is None else min(due, ends))
+            if isinstance(event, Signalled):
+                return Wanted(event.exit_code)
             if ends is not None and time.monotonic() >= ends:
-                return self._detach(session, int(ExitCode.DONE))
-            now = self._find(session)
-            if now.is_ended:
-                return Ending(now, int(ended_code(now)))
-            if show is not None:
-                show(now, self._client.figures(session.session_id, site_count=SITES_ASKED))
+                return Wanted(int(ExitCode.DONE))
+            if event is not None and look is not None and look.take(event):
+                return Wanted(int(ExitCode.DONE))
+            if time.monotonic() >= due:
+                now = self._find(session)
+                if now.is_ended:
+                    return now
+                due = time.monotonic() + each_s
+
+    def end(self, session: Session, why: Session | Wanted) -> Ending:
+        """Hooks are out when it returns. ``why``: what :meth:`watch` said."""
+        if isinstance(why, Wanted):
+            return self._detach(session, why.exit_code)
+        return Ending(why, int(ended_code(why)))
 
     def _detach(self, session: Session, exit_code: int) -> Ending:
         say("detaching")
@@ -114,12 +146,10 @@ class Foreground:
         # It may have ended by itself in the same moment.
         return Ending(ended, exit_code or int(ended_code(ended)))
 
-    def _pause(self, ends: float | None, longest_s: float) -> Signalled | None:
-        """Waits for a signal, at most ``longest_s`` and not beyond ``ends``."""
-        wait_s = longest_s if ends is None else max(min(longest_s, ends - time.monotonic()), 0.0)
+    def _next(self, until: float) -> Any:
+        """The next event; None: none came until then."""
         with contextlib.suppress(queue.Empty):
-            event = self._events.get(timeout=wait_s)
-            return event if isinstance(event, Signalled) else None
+            return self._events.get(timeout=max(until - time.monotonic(), 0.0))
         return None
 
     def _find(self, session: Session) -> Session:

@@ -9,12 +9,41 @@ from collections.abc import Sequence
 
 from memscope_client.errors import DaemonError
 from memscope_daemon import __version__
-from memscope_daemon.cli import attach, completion, detach, doctor, mark, pause, resume, serve, status
+from memscope_daemon.cli import (
+    attach,
+    completion,
+    detach,
+    doctor,
+    inspect,
+    man,
+    mark,
+    pause,
+    ps,
+    resume,
+    serve,
+    status,
+    top,
+)
 from memscope_daemon.cli import set as set_
 from memscope_daemon.cli.messages import complain
 from memscope_daemon.errors import ExitCode, MemscopeError
 
-COMMANDS = (attach, detach, status, set_, pause, resume, mark, serve, doctor, completion)
+COMMANDS = (
+    attach,
+    top,
+    status,
+    set_,
+    pause,
+    resume,
+    mark,
+    detach,
+    ps,
+    inspect,
+    doctor,
+    serve,
+    completion,
+    man,
+)
 
 DESCRIPTION = "A sampling memory profiler for CPython that attaches to a running process by its PID."
 EPILOG = """\
@@ -23,8 +52,10 @@ examples:
   memscoped attach 4242 --duration 30       watch it for half a minute
   memscoped attach 4242 --background        leave it running, come back later:
   memscoped detach 4242                     report and files of that session
+  memscoped top                             look at a session that is running
   memscoped status                          all sessions, and how they are
   memscoped set 4242 --bytes 64K            more samples, from now on
+  memscoped ps                              Python processes, and which are being watched
   memscoped doctor 4242                     whether an attach would work, and if not, why
 
 exit codes: 0 done, 1 failed, 2 usage, 3 refused (target untouched), 4 target ended, 5 partial;

@@ -1,18 +1,16 @@
-"""The table of sites, by rich: refreshed in place while a session runs, printed once at its end."""
+"""The table of sites, by rich: printed at the end of a session."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from types import TracebackType
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from memscope_client import Report, Session, Site, Snapshot
+from memscope_client import Report, Site
 from memscope_daemon.cli import text
 
 SITES_SHOWN = 15
@@ -60,38 +58,3 @@ def _head(report: Report, preface: Sequence[str]) -> tuple[str, ...]:
     costs = (text.cost_line(report.cost, report.session), *text.step_lines(report), text.history_line(report))
     quality, stops = text.quality_line(report.quality), text.stops_line(report.session)
     return tuple(filter(None, (*lines, quality, *costs, stops)))
-
-
-class LiveTable:
-    """While entered, shows the snapshot it was last given."""
-
-    def __init__(self) -> None:
-        self._live = Live(
-            Text("waiting for the first figures"), console=console(), auto_refresh=False, transient=True
-        )
-
-    def __enter__(self) -> LiveTable:
-        self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
-
-    def show(self, session: Session, snapshot: Snapshot) -> None:
-        self._live.update(_snapshot(session, snapshot), refresh=True)
-
-
-def _snapshot(session: Session, snapshot: Snapshot) -> RenderableType:
-    figures = snapshot.figures
-    head = (
-        f"{session.target.program} · pid {session.target.pid} · {figures.time_ns / 1e9:.0f} s · "
-        f"live since the attach {text.bytes_estimate(figures.live_bytes)} · "
-        f"allocated {text.bytes_estimate(figures.allocated_bytes)} · Ctrl-C: detach and report"
-    )
-    quality = " · ".join(
-        filter(None, (text.quality_line(snapshot.quality), text.unseen_line(snapshot.quality)))
-    )
-    lines = filter(None, (head, quality, text.cost_line(snapshot.cost, session)))
-    return Group(*map(Text, lines), sites_table(snapshot.sites[:SITES_SHOWN]))

@@ -13,6 +13,20 @@ COUNT_UNITS = ("", "k", "M", "G", "T")
 FAR = 100  # an upper end so many times the value is shown in a unit of its own
 
 
+def printable(text: str) -> str:
+    """Names come from the target, and may hold anything: what would move a cursor is shown as a mark."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def duration_text(seconds: float) -> str:
+    """``0:07``, ``1:02:03``, ``3 d 04:05``: hours and minutes from a day on."""
+    whole = int(seconds)
+    days, hours, minutes = whole // 86400, whole // 3600 % 24, whole // 60 % 60
+    if days:
+        return f"{days} d {hours:02}:{minutes:02}"
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
 def bytes_text(value: float) -> str:
     """``1.5 MiB``: three significant digits, units of 1024."""
     return _scaled((value,), UNITS, 1024.0)[0]
