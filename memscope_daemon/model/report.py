@@ -119,11 +119,3 @@ class Report:
     cost: Cost | None = None
     steps: tuple[StepChange, ...] = ()
     history: HistoryFigures = HistoryFigures()  # noqa: RUF009 (frozen)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class StackValue:
-    """``frames`` as texts, outermost first, never empty; ``value`` in bytes or blocks."""
-
-    frames: tuple[str, ...]
-    value: float
