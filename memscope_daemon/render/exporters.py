@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from memscope_daemon.model.report import Report
 from memscope_daemon.model.stacks import StackFigures
-from memscope_daemon.render import collapsed, report_json, speedscope
+from memscope_daemon.render import collapsed, flame_page, flame_svg, report_json, speedscope
 from memscope_daemon.render.formats import FORMATS
 
 
@@ -48,5 +48,7 @@ EXPORTERS: Mapping[str, Exporter] = {
             "application/json",
             lambda of: speedscope.render(of.report, of.stacks, of.measure),
         ),
+        _exporter("svg", "image/svg+xml", lambda of: flame_svg.render(of.report, of.stacks, of.measure)),
+        _exporter("html", "text/html", lambda of: flame_page.render(of.report, of.stacks, of.measure)),
     )
 }
