@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 CALL_TIMEOUT_S = 30.0
+EXPORT_TIMEOUT_S = 120.0  # a hundred thousand stacks take their time
 DETACH_TIMEOUT_S = 120.0  # the target's GIL may be held for long by a call into C
 
 
@@ -153,13 +154,18 @@ class Client:
         return self._convert(Report, self._ask(self._query.GetReport, request).report)
 
     def export(self, session_id: str, format_name: str, *, measure: str = "") -> tuple[str, bytes]:
-        """A file name and its content; formats: ``json``, ``collapsed``."""
+        """A file name and its content; formats: ``json``, ``collapsed``, ``speedscope``, ``svg``, ``html``.
+
+        ``measure``, what stacks are weighed by: ``live_bytes`` (default), ``live_count``,
+        ``allocated_bytes``, ``allocated_count``, ``peak_bytes``; ``speedscope`` and ``html`` have all of
+        them, and show this one first.
+        """
         import grpc
 
         request = self._query_pb.ExportRequest(session_id=session_id, format=format_name, measure=measure)
         name, chunks = "", []
         try:
-            for message in self._query.Export(request, timeout=CALL_TIMEOUT_S):
+            for message in self._query.Export(request, timeout=EXPORT_TIMEOUT_S):
                 name = name or message.file_name
                 chunks.append(message.chunk)
         except grpc.RpcError as error:

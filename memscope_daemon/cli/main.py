@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from memscope_client.errors import DaemonError
 from memscope_daemon import __version__
-from memscope_daemon.cli import attach, completion, detach, doctor, serve
+from memscope_daemon.cli import attach, completion, detach, doctor, export, report, serve
 from memscope_daemon.cli.messages import complain
 from memscope_daemon.errors import ExitCode, MemscopeError
 
-COMMANDS = (attach, detach, serve, doctor, completion)
+COMMANDS = (attach, detach, report, export, serve, doctor, completion)
 
 DESCRIPTION = "A sampling memory profiler for CPython that attaches to a running process by its PID."
 EPILOG = """\
@@ -22,6 +22,8 @@ examples:
   memscoped attach 4242 --duration 30       watch it for half a minute
   memscoped attach 4242 --background        leave it running, come back later:
   memscoped detach 4242                     report and files of that session
+  memscoped report 4242                     what a session knows by now
+  memscoped export 4242 --format html       the same as a page with a flame graph
   memscoped doctor 4242                     whether an attach would work, and if not, why
 
 exit codes: 0 done, 1 failed, 2 usage, 3 refused (target untouched), 4 target ended, 5 partial;
