@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from xml.sax.saxutils import escape
 
 from memscope_daemon.model.report import Report
-from memscope_daemon.model.stacks import NO_FRAME_NAME, NOTHING, Amount, Frame, Origin, StackFigures
+from memscope_daemon.model.stacks import NO_FRAME_NAME, Amount, Frame, Origin, StackFigures
 from memscope_daemon.render.amounts import MEASURE_NAMES, amount_text, estimate_text, percent_text
 
 WIDTH, MARGIN = 1200.0, 10.0
@@ -45,11 +45,18 @@ rect { stroke: #fff; stroke-width: 0.5; } g:hover rect { stroke: #000; stroke-wi
 
 @dataclasses.dataclass(slots=True)
 class _Node:
-    """A frame in the tree; ``amount`` is of all stacks that pass through it."""
+    """A frame in the tree, and the sums of all stacks that pass through it."""
 
     frame: Frame
-    amount: Amount = NOTHING
+    value: float = 0.0
+    variance: float = 0.0
+    sample_count: int = 0
     children: dict[Frame, _Node] = dataclasses.field(default_factory=dict)
+
+    def add(self, amount: Amount) -> None:
+        self.value += amount.value
+        self.variance += amount.variance
+        self.sample_count += amount.sample_count
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ def render(report: Report, stacks: Iterable[StackFigures], measure: str) -> byte
         f"<title>{_safe(words[0])}</title>",
         f"<style>{STYLE}</style>",
         *_head(words),
-        *(_drawn(box, top + (levels - 1 - box.depth) * ROW, root.amount, measure) for box in boxes),
+        *(_drawn(box, top + (levels - 1 - box.depth) * ROW, root.value, measure) for box in boxes),
         "</svg>\n",
     ]
     return "\n".join(lines).encode()
@@ -87,25 +94,25 @@ def _tree(stacks: Iterable[StackFigures], measure: str) -> _Node:
         if amount.value <= 0.0:
             continue
         node = root
-        node.amount += amount
+        node.add(amount)
         for frame in stack.frames or (NO_FRAME,):
             node = node.children.get(frame) or node.children.setdefault(frame, _Node(frame))
-            node.amount += amount
+            node.add(amount)
     return root
 
 
 def _boxes(root: _Node) -> Iterator[_Box]:
     """Those that are wide enough to be seen, each before what stands on it."""
-    if root.amount.value <= 0.0:
+    if root.value <= 0.0:
         return
-    scale = (WIDTH - 2 * MARGIN) / root.amount.value
+    scale = (WIDTH - 2 * MARGIN) / root.value
     waiting = [_Box(root, 0, MARGIN, WIDTH - 2 * MARGIN)]
     while waiting:
         box = waiting.pop()
         yield box
         left = box.left
-        for node in sorted(box.node.children.values(), key=lambda node: -node.amount.value):
-            width = node.amount.value * scale
+        for node in sorted(box.node.children.values(), key=lambda node: -node.value):
+            width = node.value * scale
             if width < NARROWEST:
                 break
             waiting.append(_Box(node, box.depth + 1, left, width))
@@ -132,11 +139,12 @@ def _head(words: tuple[str, ...]) -> Iterator[str]:
         yield f'<text x="{MARGIN:.0f}" y="{MARGIN + LINE * (index + 0.8):.0f}"{style}>{_safe(line)}</text>'
 
 
-def _drawn(box: _Box, top: float, whole: Amount, measure: str) -> str:
-    frame, amount = box.node.frame, box.node.amount
+def _drawn(box: _Box, top: float, whole: float, measure: str) -> str:
+    node, frame = box.node, box.node.frame
+    amount = Amount(node.value, node.variance, node.sample_count)
     name = frame.function or "?"
     where = f" ({frame.file or '?'}:{frame.line})" if frame.file or frame.line else ""
-    share = percent_text(amount.value / whole.value)
+    share = percent_text(node.value / whole)
     shade = zlib.crc32(f"{name}{where}".encode("utf-8", "surrogatepass")) % SHADES
     room = int((box.width - 6) / LETTER)
     shown = name if len(name) <= room else f"{name[: room - 1]}…"

@@ -26,7 +26,7 @@ function rebuild() {
 
 function draw() {
   const wanted = query();
-  const sum = markMatches(root, zoomed, wanted);
+  const sum = markMatches(root, zoomed, matchingFrames([...frames, LIBRARIES_ONLY], wanted));
   flame.draw(zoomed, {
     measure: view.measure, inverted: view.inverted, searching: wanted !== "", label: boxText,
   });

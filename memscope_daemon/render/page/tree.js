@@ -79,18 +79,20 @@ function sortedChildren(node) {
   );
 }
 
-function matches(frame, query) {
-  return frameText(frame).toLowerCase().includes(query);
+// The frames among these whose function or file has the words in it.
+function matchingFrames(frames, query) {
+  if (query === "") return new Set();
+  return new Set(frames.filter((frame) => frameText(frame).toLowerCase().includes(query)));
 }
 
 // Marks what matches, and adds up the outermost matches below `from`: no stack is counted twice.
-function markMatches(root, from, query) {
+function markMatches(root, from, matching) {
   const sum = { value: 0, variance: 0, samples: 0 };
   const waiting = [{ node: root, inside: false, counted: false }];
   while (waiting.length > 0) {
     const { node, inside, counted } = waiting.pop();
     const below = inside || node === from;
-    node.hit = query !== "" && node !== root && matches(node.frame, query);
+    node.hit = matching.has(node.frame);
     const counts = node.hit && below && !counted;
     if (counts) {
       sum.value += node.value;
