@@ -8,7 +8,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memscope_client import calls
-from memscope_client.calls import CALL_TIMEOUT_S, DETACH_TIMEOUT_S, WATCH_PATIENCE_S, Call
+from memscope_client.calls import (
+    CALL_TIMEOUT_S,
+    DETACH_TIMEOUT_S,
+    EXPORT_TIMEOUT_S,
+    WATCH_PATIENCE_S,
+    Call,
+)
 from memscope_client.channel import Endpoint, open_aio_channel
 from memscope_client.errors import DaemonError
 from memscope_client.sessions import Sampling, Session, Version
@@ -153,7 +159,7 @@ class AsyncClient:
 
         call = calls.export(session_id, format_name, measure)
         try:
-            pieces = self._endpoint.method(call)(call.request, timeout=CALL_TIMEOUT_S)
+            pieces = self._endpoint.method(call)(call.request, timeout=EXPORT_TIMEOUT_S)
             return calls.put_together([call.convert(piece) async for piece in pieces])
         except grpc.RpcError as error:
             raise self._endpoint.error(error) from error

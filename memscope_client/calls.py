@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 CALL_TIMEOUT_S = 30.0
+EXPORT_TIMEOUT_S = 120.0  # a hundred thousand stacks take their time
 DETACH_TIMEOUT_S = 120.0  # the target's GIL may be held for long by a call into C
 WATCH_PATIENCE_S = 60.0
 #: More than the number of any point: watch from now on.

@@ -8,7 +8,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memscope_client import calls
-from memscope_client.calls import CALL_TIMEOUT_S, DETACH_TIMEOUT_S, WATCH_PATIENCE_S, Call
+from memscope_client.calls import (
+    CALL_TIMEOUT_S,
+    DETACH_TIMEOUT_S,
+    EXPORT_TIMEOUT_S,
+    WATCH_PATIENCE_S,
+    Call,
+)
 from memscope_client.channel import Endpoint, open_channel
 from memscope_client.sessions import Sampling, Session, Version
 
@@ -170,12 +176,17 @@ class Client:
         return self._ask(calls.report(session_id, site_count))
 
     def export(self, session_id: str, format_name: str, *, measure: str = "") -> tuple[str, bytes]:
-        """A file name and its content; formats: ``json``, ``collapsed``."""
+        """A file name and its content; formats: ``json``, ``collapsed``, ``speedscope``, ``svg``, ``html``.
+
+        ``measure``, what stacks are weighed by: ``live_bytes`` (default), ``live_count``,
+        ``allocated_bytes``, ``allocated_count``, ``peak_bytes``; ``speedscope`` and ``html`` have all of
+        them, and show this one first.
+        """
         import grpc
 
         call = calls.export(session_id, format_name, measure)
         try:
-            pieces = self._endpoint.method(call)(call.request, timeout=CALL_TIMEOUT_S)
+            pieces = self._endpoint.method(call)(call.request, timeout=EXPORT_TIMEOUT_S)
             return calls.put_together([call.convert(piece) for piece in pieces])
         except grpc.RpcError as error:
             raise self._endpoint.error(error) from error

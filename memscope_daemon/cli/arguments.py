@@ -12,6 +12,7 @@ from typing import TypeVar
 from memscope_daemon import config
 from memscope_daemon.errors import ConfigurationError
 from memscope_daemon.model.sampling import DEFAULT_PRESET, PRESETS, SamplingConfig, SamplingMode
+from memscope_daemon.render.formats import DEFAULT_FORMATS, FORMATS
 
 Value = TypeVar("Value")
 
@@ -55,7 +56,47 @@ def add_output(parser: argparse.ArgumentParser) -> None:
         "--out",
         metavar="DIR",
         type=Path,
-        help="folder for report.json and stacks.collapsed (default: memscope-<program>-<pid>-<time>)",
+        help="folder for the files (default: memscope-<program>-<pid>-<time>)",
+    )
+    add_formats(parser, DEFAULT_FORMATS)
+
+
+def add_formats(parser: argparse.ArgumentParser, default: tuple[str, ...]) -> None:
+    parser.add_argument(
+        "--format",
+        metavar="FORMATS",
+        type=format_names,
+        default=default,
+        help=f"files to write, of {', '.join(FORMATS)} (default: {','.join(default)})",
+    )
+
+
+def format_names(text: str) -> tuple[str, ...]:
+    """Names of formats, with commas between them; each once."""
+    names = tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split(",")))))
+    unknown = [name for name in names if name not in FORMATS]
+    if unknown or not names:
+        what = f"there is no format {unknown[0]!r}" if unknown else "no format"
+        raise argparse.ArgumentTypeError(
+            f"{what}; choose from {', '.join(FORMATS)}, with commas between them"
+        )
+    return names
+
+
+def add_session(parser: argparse.ArgumentParser) -> None:
+    """A session, and the daemon that has it."""
+    parser.add_argument(
+        "session", metavar="PID|SESSION_ID", type=pid_or_session, help="the process, or one session of it"
+    )
+    parser.add_argument("--daemon", metavar="ADDR", help="the daemon that has the session")
+
+
+def pid_or_session(text: str) -> str:
+    """What :func:`find.find_session` takes."""
+    if re.fullmatch(r"[0-9a-f]{16}", text) or (text.isascii() and text.isdigit() and int(text) > 0):
+        return text
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is neither the id of a process nor of a session (16 hex digits)"
     )
 
 

@@ -38,6 +38,7 @@ examples:
   memscoped attach 4242 --preset full            record every allocation
   memscoped attach 4242 --max-overhead 2         step back before it costs more than 2 %
   memscoped attach 4242 --duration 5 --json | jq .hotspots[0]
+  memscoped attach 4242 --duration 5 --format html,speedscope   these files
   memscoped attach 4242 --background             return at once; `memscoped detach 4242` reports
 """
 
@@ -118,14 +119,14 @@ def _foreground(args: argparse.Namespace, sampling: SamplingConfig, running: Cli
             why = foreground.watch(session, args.duration, look)
         ending = foreground.end(session, why)
         if ending.session is not None:
-            present(client, ending.session, Presentation(args.json, args.out))
+            present(client, ending.session, Presentation(args.json, args.out, args.format))
         return ending.exit_code
 
 
 def _background(args: argparse.Namespace, sampling: SamplingConfig, running: Client | None) -> int:
     from memscope_daemon.cli.endpoint import start_background
 
-    with running or start_background(args.out) as client:
+    with running or start_background(args.out, args.format) as client:
         attachment = client.attach(
             args.pid,
             wire_sampling(sampling),

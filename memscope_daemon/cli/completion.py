@@ -7,6 +7,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from memscope_daemon.render.formats import FORMATS
+
 EXAMPLES = """\
 examples:
   eval "$(memscoped completion bash)"
@@ -31,6 +33,11 @@ def run(args: argparse.Namespace) -> int:
 
     print(WRITERS[args.shell](describe(build_parser())), end="")
     return 0
+
+
+#: How the value of an option is called that is a path, and what may stand in a list.
+PATHS = ("DIR", "FILE", "DIR|FILE")
+WORDS = {"FORMATS": tuple(FORMATS)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,9 +80,9 @@ def _option(action: argparse.Action) -> Option:
     return Option(
         action.option_strings[-1],
         (action.help or "").replace("'", "").replace("[", "(").replace("]", ")"),
-        tuple(str(choice) for choice in action.choices or ()),
+        tuple(str(choice) for choice in action.choices or WORDS.get(str(action.metavar), ())),
         action.nargs != 0,
-        action.metavar in ("DIR", "FILE"),
+        str(action.metavar) in PATHS,
     )
 
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 examples:
-  memscoped detach 4242            the report, and files in memscope-<program>-4242-<time>/
-  memscoped detach 4242 --json     the JSON report on standard output
+  memscoped detach 4242                      the report, and files in memscope-<program>-4242-<time>/
+  memscoped detach 4242 --json               the JSON report on standard output
+  memscoped detach 4242 --format html,svg    these files
 """
 
 
@@ -34,34 +35,15 @@ def register(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from memscope_client import DaemonError
     from memscope_daemon import config
-    from memscope_daemon.cli.endpoint import reach
+    from memscope_daemon.cli.find import clients, sessions_of
 
-    for address in (args.daemon,) if args.daemon else config.known_addresses():
-        try:
-            client = reach(address)
-        except DaemonError as error:
-            say(f"{address}: {error.message}")
-            continue
-        if client is None:
-            continue
+    for client in clients((args.daemon,) if args.daemon else config.known_addresses()):
         with client:
-            session = _session_of(client, args.pid, address)
-            if session is not None:
-                return _end(client, session, args)
+            for session in sessions_of(client, str(args.pid), include_ended=False):
+                if not session.is_ended:
+                    return _end(client, session, args)
     return _take_out(args.pid)
-
-
-def _session_of(client: Client, pid: int, address: str) -> Session | None:
-    from memscope_client import DaemonError
-
-    try:
-        sessions = client.sessions()
-    except DaemonError as error:  # one that was just about to end knows of no session
-        say(f"{address}: {error.message}")
-        return None
-    return next((one for one in sessions if one.target.pid == pid and not one.is_ended), None)
 
 
 def _end(client: Client, session: Session, args: argparse.Namespace) -> int:
@@ -69,7 +51,7 @@ def _end(client: Client, session: Session, args: argparse.Namespace) -> int:
 
     ended = client.detach(session.session_id)
     code = ended_code(ended)
-    present(client, ended, Presentation(args.json, args.out))
+    present(client, ended, Presentation(args.json, args.out, args.format))
     return int(code)
 
 

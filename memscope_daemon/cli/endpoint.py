@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from memscope_client import Client, DaemonError
@@ -66,13 +66,22 @@ def carried() -> Iterator[Client]:
         daemon.stop()
 
 
-def start_background(export_folder: Path | None) -> Client:
+def start_background(export_folder: Path | None, formats: Sequence[str]) -> Client:
     """Starts a daemon that outlives this command and ends with its last session; waits until it answers."""
     from memscope_daemon.attach.host import require_supported
 
     require_supported()
     log = config.state_dir() / "background.log"
-    command = [sys.executable, "-P", "-m", "memscope_daemon", "serve", "--until-idle"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "memscope_daemon",
+        "serve",
+        "--until-idle",
+        "--format",
+        ",".join(formats),
+    ]
     if export_folder is not None:
         command += ["--export", str(export_folder.absolute())]
     with os.fdopen(_open_log(log), "ab") as stream:

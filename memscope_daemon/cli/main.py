@@ -14,11 +14,13 @@ from memscope_daemon.cli import (
     completion,
     detach,
     doctor,
+    export,
     inspect,
     man,
     mark,
     pause,
     ps,
+    report,
     resume,
     serve,
     status,
@@ -36,6 +38,8 @@ COMMANDS = (
     pause,
     resume,
     mark,
+    report,
+    export,
     detach,
     ps,
     inspect,
@@ -56,6 +60,8 @@ examples:
   memscoped status                          all sessions, and how they are
   memscoped set 4242 --bytes 64K            more samples, from now on
   memscoped ps                              Python processes, and which are being watched
+  memscoped report 4242                     what a session knows by now
+  memscoped export 4242 --format html       the same as a page with a flame graph
   memscoped doctor 4242                     whether an attach would work, and if not, why
 
 exit codes: 0 done, 1 failed, 2 usage, 3 refused (target untouched), 4 target ended, 5 partial;

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from memscope_client import Client, Session
+from memscope_client import Client, DaemonError, Session
 from memscope_daemon.cli import files
 from memscope_daemon.cli.messages import say
 from memscope_daemon.errors import ExitCode
+from memscope_daemon.render.formats import DEFAULT_FORMATS, FORMATS
 
-EXPORTS = {"json": "report.json", "collapsed": "stacks.collapsed"}
+UNKNOWN_FORMAT = "render.unknown-format"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,28 +23,46 @@ class Presentation:
 
     as_json: bool
     folder: Path | None
+    formats: Sequence[str] = DEFAULT_FORMATS
 
 
 def present(client: Client, session: Session, how: Presentation) -> None:
     """Writes the files, then prints the report: what is printed last is what scrolls away last."""
-    contents = export_all(client, session.session_id)
+    contents = export_all(client, session.session_id, how.formats)
     folder = how.folder or files.default_folder(session.target.program, session.target.pid)
     written = files.write_all(folder, contents)
-    if how.as_json:
-        sys.stdout.write(contents[EXPORTS["json"]].decode())
-        sys.stdout.flush()
-    else:
-        from memscope_daemon.cli.table import print_report
-
-        print_report(client.report(session.session_id), preface_of(contents[EXPORTS["json"]]))
-        sys.stdout.flush()
+    print_outcome(client, session, as_json=how.as_json, document=contents.get(FORMATS["json"]))
     for path in written:
         say(f"written: {path}")
 
 
-def export_all(client: Client, session_id: str) -> dict[str, bytes]:
-    """Every file of a report, by name, as the daemon renders it."""
-    return {name: client.export(session_id, format_name)[1] for format_name, name in EXPORTS.items()}
+def print_outcome(client: Client, session: Session, *, as_json: bool, document: bytes | None = None) -> None:
+    """The report on standard output. ``document``: its JSON, where that is at hand already."""
+    if document is None:
+        document = client.export(session.session_id, "json")[1]
+    if as_json:
+        sys.stdout.write(document.decode())
+    else:
+        from memscope_daemon.cli.table import print_report
+
+        print_report(client.report(session.session_id), preface_of(document))
+    sys.stdout.flush()
+
+
+def export_all(
+    client: Client, session_id: str, formats: Sequence[str] = DEFAULT_FORMATS, measure: str = ""
+) -> dict[str, bytes]:
+    """The files of a report, by name, as the daemon renders them; a format that is too new for it is said and
+    left out."""
+    contents = {}
+    for format_name in formats:
+        try:
+            contents[FORMATS[format_name]] = client.export(session_id, format_name, measure=measure)[1]
+        except DaemonError as error:
+            if error.code != UNKNOWN_FORMAT:
+                raise
+            say(f"the daemon at {client.address} is older and does not write {format_name}")
+    return contents
 
 
 def preface_of(document: bytes) -> tuple[str, ...]:

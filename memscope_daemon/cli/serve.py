@@ -6,13 +6,14 @@ import argparse
 import os
 import queue
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memscope_daemon.cli.arguments import add_history
+from memscope_daemon.cli.arguments import add_formats, add_history
 from memscope_daemon.cli.messages import complain, say
 from memscope_daemon.errors import ExitCode
+from memscope_daemon.render.formats import DEFAULT_FORMATS
 
 if TYPE_CHECKING:
     from memscope_client import Client, Session
@@ -51,6 +52,7 @@ def register(commands: Any) -> None:
         type=Path,
         help="folder for reports that nobody fetches: the target ended",
     )
+    add_formats(parser, DEFAULT_FORMATS)
     parser.set_defaults(run=run)
 
 
@@ -78,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         say(f"serving at {address}")
         try:
             with Client(address) as client:
-                keeper = Keeper(client, events, args.export, lambda: daemon.stamp)
+                keeper = Keeper(client, events, args.export, lambda: daemon.stamp, args.format)
                 signalled = keeper.run((lambda: daemon.unasked_ns) if args.until_idle else None)
         finally:
             daemon.stop()
@@ -98,11 +100,13 @@ class Keeper:
         events: queue.SimpleQueue[Any],
         folder: Path | None,
         stamp: Callable[[], SessionStamp],
+        formats: Sequence[str] = DEFAULT_FORMATS,
     ) -> None:
         self._client = client
         self._events = events
         self._folder = folder
         self._stamp = stamp
+        self._formats = formats
         self._seen_ended: set[str] = set()
         self._is_crowded_out = False
 
@@ -172,7 +176,7 @@ class Keeper:
         name = files.default_folder(session.target.program, session.target.pid)
         folder = self._folder or config.state_dir() / "reports" / name
         try:
-            for path in files.write_all(folder, export_all(self._client, session.session_id)):
+            for path in files.write_all(folder, export_all(self._client, session.session_id, self._formats)):
                 print(f"written: {path}", file=sys.stderr)
         except (DaemonError, ExportError) as error:
             if error.code == CROWDED:

@@ -128,12 +128,12 @@ def _text(lines: Iterable[Line]) -> Iterator[str]:
 
 
 def _head(session: Session) -> str:
-    from memscope_daemon.cli.text import seconds_text
+    from memscope_daemon.cli.text import duration_text
 
     target, state = session.target, session.state
     if session.is_ended:
         state = f"ended ({(session.end_reason or 'reason not known').replace('_', ' ')})"
-    for_s = seconds_text(session.duration_ns / 1e9)
+    for_s = duration_text(session.duration_ns / 1e9)
     return f"{target.pid}  {target.program} · {state} · {for_s} · session {session.session_id}"
 
 

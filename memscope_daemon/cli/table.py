@@ -48,7 +48,7 @@ def print_report(report: Report, preface: Sequence[str]) -> None:
         out.print()
         out.print(sites_table(report.sites[:SITES_SHOWN]))
         if len(report.sites) > SITES_SHOWN:
-            out.print(Text(f"… and {len(report.sites) - SITES_SHOWN} more sites, in report.json"))
+            out.print(Text(f"… and {len(report.sites) - SITES_SHOWN} more sites, in the JSON report"))
     # Written by us and in one piece: rich turns a closed pipe into an exit of its own.
     sys.stdout.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
 

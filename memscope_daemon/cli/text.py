@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from pathlib import PurePath
 
-from memscope_client import Cost, Estimate, Quality, Report, Sampling, Session, Site
-
-DASH = "\u2013"  # en dash, as between the ends of an interval
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-COUNT_UNITS = ("", "k", "M", "G", "T")
-FAR = 100  # an upper end so many times the value is shown in a unit of its own
+from memscope_client import Cost, Quality, Report, Sampling, Session, Site
+from memscope_daemon.render.amounts import DASH
+from memscope_daemon.render.amounts import bytes_estimate as bytes_estimate
+from memscope_daemon.render.amounts import bytes_text as bytes_text
+from memscope_daemon.render.amounts import count_estimate as count_estimate
+from memscope_daemon.render.amounts import count_text as count_text
 
 
 def printable(text: str) -> str:
@@ -25,63 +25,6 @@ def duration_text(seconds: float) -> str:
     if days:
         return f"{days} d {hours:02}:{minutes:02}"
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
-def bytes_text(value: float) -> str:
-    """``1.5 MiB``: three significant digits, units of 1024."""
-    return _scaled((value,), UNITS, 1024.0)[0]
-
-
-def count_text(value: float) -> str:
-    return _scaled((value,), COUNT_UNITS, 1000.0)[0].replace(" ", "")
-
-
-def seconds_text(value: float) -> str:
-    """``12.3 s``, ``4 min 5 s``, ``3 h 12 min``."""
-    if value < 60:
-        return f"{value:.1f} s"
-    minutes, seconds = divmod(int(value), 60)
-    return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def bytes_estimate(estimate: Estimate) -> str:
-    """``1.5 MiB (1.1–2.0)``, or ``= 1.5 MiB`` where nothing was estimated."""
-    if estimate.exact:
-        return f"= {bytes_text(estimate.value)}"
-    if estimate.value == 0:
-        return f"0 (0{DASH}{bytes_text(estimate.high)})"
-    if estimate.high >= FAR * estimate.value:
-        return f"{bytes_text(estimate.value)} ({bytes_text(estimate.low)}{DASH}{bytes_text(estimate.high)})"
-    value, low, high = _scaled((estimate.value, estimate.low, estimate.high), UNITS, 1024.0)
-    return f"{value} ({low.split()[0]}{DASH}{high.split()[0]})"
-
-
-def count_estimate(estimate: Estimate) -> str:
-    if estimate.exact:
-        return f"= {count_text(estimate.value)}"
-    if estimate.value == 0:
-        return f"0 (0{DASH}{count_text(estimate.high)})"
-    if estimate.high >= FAR * estimate.value:
-        return f"{count_text(estimate.value)} ({count_text(estimate.low)}{DASH}{count_text(estimate.high)})"
-    scaled = _scaled((estimate.value, estimate.low, estimate.high), COUNT_UNITS, 1000.0)
-    value, low, high = (text.replace(" ", "") for text in scaled)
-    return f"{value} ({low}{DASH}{high})"
-
-
-def _scaled(values: tuple[float, ...], units: tuple[str, ...], base: float) -> tuple[str, ...]:
-    """All values in the unit that suits the first of them, so that they can be compared at a glance."""
-    size, index = abs(values[0]), 0
-    while 999.5 <= size < math.inf and index < len(units) - 1:
-        size, index = size / base, index + 1
-    return tuple(f"{_digits(value / base**index, index)} {units[index]}".rstrip() for value in values)
-
-
-def _digits(value: float, index: int) -> str:
-    if not math.isfinite(value):
-        return "∞"
-    if index == 0:
-        return f"{value:.0f}"
-    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
 
 
 def site_text(site: Site) -> str:

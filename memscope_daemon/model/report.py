@@ -139,11 +139,3 @@ class Report:
     history: HistoryFigures = HistoryFigures()  # noqa: RUF009 (frozen)
     pauses: tuple[SamplingPause, ...] = ()
     marks: tuple[Mark, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class StackValue:
-    """``frames`` as texts, outermost first, never empty; ``value`` in bytes or blocks."""
-
-    frames: tuple[str, ...]
-    value: float

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 
-from memscope_daemon.metadata.tables import FrameNames
-from memscope_daemon.model.report import Figures, Quality, Report, Resident, SamplingPause, StackValue
+from memscope_daemon.model.report import Figures, Quality, Report, Resident, SamplingPause
 from memscope_daemon.model.session import EndReason, Step
 from memscope_daemon.query import figures as ask
-from memscope_daemon.query.evidence import Evidence, active
+from memscope_daemon.query.evidence import Evidence
 from memscope_daemon.query.quality import assess
 
-NO_FRAME_NAME = "[no Python frame]"
 PAUSES_TOLD = 5  # in words
-MEASURES = ("live_bytes", "allocated_bytes", "allocated_count", "peak_bytes")
 
 
 def report(evidence: Evidence, site_limit: int = 0) -> Report:
@@ -124,22 +121,6 @@ def _words(step: Step) -> str:
     return step.name.lower().replace("_", " ")
 
 
-def stack_values(evidence: Evidence, measure: str) -> tuple[StackValue, ...]:
-    """One of :data:`MEASURES` for each stack, most first; stacks where it is zero are left out."""
-    chosen = {
-        "live_bytes": evidence.stacks.live,
-        "peak_bytes": evidence.peak.by_stack,
-    }.get(measure, evidence.stacks.allocated)
-    counted = chosen.row("sure_weights") + chosen.row("weights")
-    values = counted if measure == "allocated_count" else chosen.weighted_bytes
-    rows = [
-        StackValue(_frames(evidence, int(stack)), float(values[stack]))
-        for stack in active(evidence.stacks)
-        if stack < len(values) and values[stack] > 0.0
-    ]
-    return tuple(sorted(rows, key=lambda row: (-row.value, row.frames)))
-
-
 def size_text(size_bytes: float) -> str:
     """``1.5 MiB``; below a KiB, whole bytes."""
     for power, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
@@ -160,12 +141,3 @@ def _resident_line(figures: Figures, resident: Resident) -> str:
         f"RSS {size_text(resident.now_bytes)}; {since} allocated since the attach and still live is explained"
         f" below; {size_text(before)} was there before or is of another kind."
     )
-
-
-def _frames(evidence: Evidence, stack: int) -> tuple[str, ...]:
-    frames = evidence.tables.outermost_first(stack)
-    return tuple(_frame_text(frame) for frame in frames) or (NO_FRAME_NAME,)
-
-
-def _frame_text(frame: FrameNames) -> str:
-    return f"{frame.function or '?'} ({frame.file or '?'}:{frame.line})"

@@ -136,6 +136,30 @@ def test_a_session_in_the_background_is_ended_by_detach_and_its_daemon_with_it(
     assert demo.poll() is None
 
 
+def test_a_session_is_reported_and_exported_while_it_runs(
+    memscoped: Commands, demo: subprocess.Popen[str]
+) -> None:
+    session_id = memscoped.run("attach", demo.pid, "--background", "--bytes", "64K")[0].strip()
+    until(lambda: '"hotspots": []' not in memscoped.run("report", demo.pid, "--json")[0], "a site")
+    out, _ = memscoped.run("report", session_id)
+    assert "quality:" in out
+    out, _ = memscoped.run("export", demo.pid, "--format", "html,svg,speedscope,collapsed,json", "--out", "r")
+    written = {Path(line).name: (memscoped.folder / line).read_text() for line in out.split()}
+    assert sorted(written) == [
+        "flame.svg",
+        "report.html",
+        "report.json",
+        "stacks.collapsed",
+        "stacks.speedscope.json",
+    ]
+    assert all("Shop.order" in content for content in written.values())
+    assert json.loads(written["report.json"])["session"]["state"] == "active"
+    out, _ = memscoped.run("detach", demo.pid, "--format", "svg", "--out", "end")
+    assert "quality:" in out
+    assert [path.name for path in (memscoped.folder / "end").iterdir()] == ["flame.svg"]
+    assert demo.poll() is None
+
+
 def test_a_target_that_dies_in_the_background_still_leaves_its_files(
     memscoped: Commands, demo: subprocess.Popen[str]
 ) -> None:

@@ -21,6 +21,8 @@ from memscope_client._pb import (
 SESSION_ID = "00000000075bcd15"
 JSON = b'{"schema": "urn:memscope:report:1", "schema_version": 1, "preface": ["RSS 31 MiB; 7 before"]}\n'
 COLLAPSED = b"main (app.py:3);leak (app.py:7) 104729\n"
+HTML = b"<!doctype html><title>leak</title>\n"
+CONTENTS = {"json": JSON, "collapsed": COLLAPSED, "html": HTML}
 
 
 def estimate(value: float, samples: int = 31) -> report_pb2.Estimate:
@@ -47,6 +49,7 @@ class FakeDaemon(control_service_pb2_grpc.ControlServicer, query_service_pb2_grp
         self.attaching = threading.Event()
         self.detaching = threading.Event()
         self.asked: control_service_pb2.AttachRequest | None = None
+        self.measure = ""
 
     def end(self, reason: str, detail: str = "") -> None:
         """The session ends by itself, as when the target does."""
@@ -106,7 +109,12 @@ class FakeDaemon(control_service_pb2_grpc.ControlServicer, query_service_pb2_grp
         return query_service_pb2.GetReportResponse(report=report)
 
     def Export(self, request: Any, context: Any) -> Iterator[Any]:  # noqa: N802
-        content = {"json": JSON, "collapsed": COLLAPSED}[request.format]
+        self.measure = request.measure
+        if request.format not in CONTENTS:
+            detail = control_service_pb2.ErrorDetail(code="render.unknown-format", message="no such format")
+            context.set_trailing_metadata((("memscope-error-bin", detail.SerializeToString()),))
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, detail.message)
+        content = CONTENTS[request.format]
         yield query_service_pb2.ExportResponse(file_name=f"x.{request.format}", chunk=content[:11])
         yield query_service_pb2.ExportResponse(chunk=content[11:])
 

@@ -92,7 +92,7 @@ def test_the_quality_line_names_each_loss(daemon: FakeDaemon, tmp_path: Path) ->
 def test_files_are_for_their_owner_alone(daemon: FakeDaemon, tmp_path: Path) -> None:
     finish(attach(tmp_path, "--duration", "0.1", "--out", "r"))
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "r").iterdir()}
-    assert modes == {"report.json": 0o600, "stacks.collapsed": 0o600}
+    assert modes == dict.fromkeys(["report.json", "stacks.collapsed", "report.html"], 0o600)
 
 
 def test_the_default_folder_names_program_and_pid(daemon: FakeDaemon, tmp_path: Path) -> None:

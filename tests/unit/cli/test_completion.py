@@ -33,6 +33,8 @@ def test_bash_completes_commands_and_presets() -> None:
     assert complete("memscoped", "at") == ["attach"]
     assert complete("memscoped", "attach", "7", "--preset", "pro") == ["production"]
     assert complete("memscoped", "attach", "--dur") == ["--duration"]
+    assert complete("memscoped", "export", "7", "--format", "sp") == ["speedscope"]
+    assert complete("memscoped", "export", "7", "--measure", "peak") == ["peak_bytes"]
 
 
 def complete(*words: str) -> list[str]:

@@ -14,6 +14,7 @@ from memscope_client import DaemonError
 from memscope_daemon.cli import outcome, serve
 from memscope_daemon.cli.serve import CROWDED, Keeper
 from memscope_daemon.model.session import SessionStamp
+from memscope_daemon.render.formats import DEFAULT_FORMATS
 from tests.support.waiting import until
 
 
@@ -53,7 +54,8 @@ def test_a_daemon_with_no_room_for_its_own_calls_goes_on(
     """The report that nobody fetches is written once there is room; that it had to wait is said once."""
     client, events = CrowdedClient(1, 3, 5), queue.SimpleQueue[Any]()
 
-    def export_all(_: object, session_id: str) -> dict[str, bytes]:
+    def export_all(_: object, session_id: str, formats: tuple[str, ...]) -> dict[str, bytes]:
+        assert formats == DEFAULT_FORMATS
         client.refuse()
         return {"report.json": session_id.encode()}
 

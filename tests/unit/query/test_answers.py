@@ -160,18 +160,3 @@ def test_a_resident_size_that_nobody_measured_is_not_made_up() -> None:
 def test_the_bound_of_what_does_not_appear_is_said() -> None:
     made = evidence(events(weight=[16_913.3]), mode=BYTES, value=524_288.0)
     assert "A site that does not appear allocated less than 1.5 MiB (95 %)." in report.report(made).preface
-
-
-def test_stack_values_are_of_the_measure_asked_for() -> None:
-    made = evidence(PROGRAM)
-    main = "main (main.py:1)"
-    by_measure = {
-        measure: {row.frames: row.value for row in report.stack_values(made, measure)}
-        for measure in report.MEASURES
-    }
-    one, two = (main, "allocate_1 (file_1.py:1)"), (main, "allocate_2 (file_2.py:2)")
-    none = (report.NO_FRAME_NAME,)
-    assert by_measure["live_bytes"] == {one: 37, two: 101, none: 13}
-    assert by_measure["allocated_bytes"] == {one: 68, two: 101, none: 13}
-    assert by_measure["allocated_count"] == {one: 2, two: 1, none: 1}
-    assert by_measure["peak_bytes"] == {one: 68, two: 101}

@@ -8,8 +8,10 @@ import jsonschema
 import pytest
 
 from memscope_daemon.model.dictionary import LossRow
-from memscope_daemon.model.report import Report, Resident, StackValue
+from memscope_daemon.model.report import Report, Resident
+from memscope_daemon.model.stacks import NOTHING, Amount, Frame, Origin, StackFigures
 from memscope_daemon.query import report as ask
+from memscope_daemon.query.stacks import stack_figures
 from memscope_daemon.render import collapsed, report_json
 from tests.unit.query.evidence_for_tests import evidence
 from tests.unit.server.mini_shipper import BYTES, events
@@ -93,16 +95,22 @@ def test_the_file_is_the_golden_one(name: str) -> None:
 
 
 def test_collapsed_stacks_go_from_the_outermost_frame_to_the_innermost() -> None:
-    made = collapsed.render(ask.stack_values(evidence(PROGRAM), "live_bytes")).decode()
+    made = collapsed.render(stack_figures(evidence(PROGRAM)), "live_bytes").decode()
     assert made == (GOLDEN / "live_bytes.collapsed").read_text()
     assert made.splitlines()[0] == "main (main.py:1);allocate_2 (file_2.py:2) 101"
 
 
 def test_collapsed_lines_survive_any_name() -> None:
     rows = [
-        StackValue(("a;b\nc", "d \ud800 é"), 7.6),
-        StackValue(("a:b c", "d \ud800 é"), 1.0),
-        StackValue(("x",), 0.3),
+        stack(7.6, ("a;b\nc", "x\ty"), ("d \ud800", "é")),
+        stack(1.0, ("a:b c", "x y"), ("d \ud800", "é")),
+        stack(0.3, ("x", "y")),
     ]
-    lines = collapsed.render(rows).decode().splitlines()
-    assert lines == ["a:b c;d \\ud800 é 9"]
+    lines = collapsed.render(rows, "live_bytes").decode().splitlines()
+    assert lines == ["a:b c (x y:3);d \\ud800 (é:3) 9"]
+
+
+def stack(live_bytes: float, *frames: tuple[str, str]) -> StackFigures:
+    """Of functions and files; at line 3."""
+    made = tuple(Frame(function, file, 3, Origin.USER) for function, file in frames)
+    return StackFigures(made, Amount(live_bytes, 0.0, 1), NOTHING, NOTHING, NOTHING, NOTHING)

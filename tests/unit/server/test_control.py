@@ -9,6 +9,7 @@ import pytest
 from memscope_client import Client, DaemonError, Sampling
 from memscope_daemon import clock
 from memscope_daemon.errors import AttachFailed, AttachRefused, MemscopeError, TargetEnded
+from memscope_daemon.render.formats import FORMATS
 from memscope_daemon.server import tracking as tracking_module
 from tests.support.waiting import until
 from tests.unit.server.mini_shipper import SESSION_ID, MiniShipper, batch, dictionary, events, hello
@@ -358,9 +359,22 @@ def test_a_session_that_is_not_there_is_not_found(client: Client, ask: str) -> N
 
 def test_an_export_of_an_unknown_kind_names_those_there_are(serving: Serving, client: Client) -> None:
     shipper = MiniShipper(serving.address, hello())
-    with pytest.raises(DaemonError, match="there is no format 'svg'") as refused:
-        client.export(SESSION_ID, "svg")
-    assert "json, collapsed" in refused.value.next_step
+    with pytest.raises(DaemonError, match="there is no format 'cuneiform'") as refused:
+        client.export(SESSION_ID, "cuneiform")
+    assert "json, collapsed, speedscope, svg, html" in refused.value.next_step
     with pytest.raises(DaemonError, match="there is no measure 'miles'"):
         client.export(SESSION_ID, "collapsed", measure="miles")
+    shipper.close()
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_every_format_is_written_by_the_name_that_it_has(
+    serving: Serving, client: Client, format_name: str
+) -> None:
+    shipper = MiniShipper(serving.address, hello())
+    shipper.send(batch(1, events(size_bytes=[104_729]), dictionary=dictionary(1)))
+    shipper.await_ack(1)
+    name, content = client.export(SESSION_ID, format_name, measure="allocated_bytes")
+    assert name == FORMATS[format_name]
+    assert b"allocate_1" in content
     shipper.close()
