@@ -100,23 +100,6 @@ def pid_or_session(text: str) -> str:
     )
 
 
-def add_session(parser: argparse.ArgumentParser) -> None:
-    """A session, and the daemon that has it."""
-    parser.add_argument(
-        "session", metavar="PID|SESSION_ID", type=pid_or_session, help="the process, or one session of it"
-    )
-    parser.add_argument("--daemon", metavar="ADDR", help="the daemon that has the session")
-
-
-def pid_or_session(text: str) -> str:
-    """What :func:`find.find_session` takes."""
-    if re.fullmatch(r"[0-9a-f]{16}", text) or (text.isascii() and text.isdigit() and int(text) > 0):
-        return text
-    raise argparse.ArgumentTypeError(
-        f"{text!r} is neither the id of a process nor of a session (16 hex digits)"
-    )
-
-
 def add_sampling(parser: argparse.ArgumentParser, default: str = f"{DEFAULT_PRESET}, 512 KiB") -> None:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--preset", choices=sorted(PRESETS), help=f"a known setting (default: {default})")
