@@ -11,11 +11,11 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.support.daemon import Serving, command, environment, serving
 from tests.support.interpreters import Interpreter, every_interpreter
+from tests.support.pools import workers
 from tests.support.outside import image_words, process_state, shim_mappings
 from tests.support.targets import Target
 from tests.support.unharmed import settle
@@ -130,7 +130,7 @@ def main(arguments: list[str]) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="memscope-soak-") as folder,
         serving(Path(folder)) as daemon,
-        ThreadPoolExecutor(args.jobs) as pool,
+        workers(args.jobs) as pool,
     ):
         failed = sum(pool.map(lambda one: _all_ways(daemon, one, args.seconds), chosen))
     print(f"{failed} failed")

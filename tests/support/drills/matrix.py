@@ -7,7 +7,6 @@ it as it was, so the next one finds what the first one found; after a failure th
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import dataclasses
 import random
 import statistics
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from memscope_client import Client, DaemonError, Sampling, Session
 from tests.support.interpreters import Interpreter
+from tests.support.pools import workers
 from tests.support.targets import Target
 from tests.support.unharmed import attach_and_leave
 
@@ -114,7 +114,7 @@ def run(
             found[cell] = tally
             on_cell(cell, tally)
 
-    with concurrent.futures.ThreadPoolExecutor(plan.at_once) as pool:
+    with workers(plan.at_once) as pool:
         for done in [pool.submit(one, cell) for cell in order]:
             done.result()
     return found

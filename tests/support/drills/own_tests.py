@@ -20,12 +20,12 @@ import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from memscope_client import DaemonError, Sampling
 from tests.support.daemon import Serving, serving
 from tests.support.interpreters import Interpreter, supported_interpreters
+from tests.support.pools import workers
 
 MODULES = (
     "test_list", "test_dict", "test_set", "test_gc", "test_threading", "test_fork1", "test_subprocess",
@@ -213,7 +213,7 @@ def main(arguments: list[str]) -> int:
     args = parser.parse_args(arguments)
     found = [each for each in testable() if each.name.startswith(args.only or "")]
     print("interpreters: " + ", ".join(each.name for each in found), flush=True)
-    with ThreadPoolExecutor(args.jobs) as pool:
+    with workers(args.jobs) as pool:
         parts = pool.map(lambda each: [module for module in args.modules if not compare(each, module)], found)
         wrong = [(each.name, module) for each, part in zip(found, parts, strict=True) for module in part]
     print(
