@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import mmap
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ELF_CLASS_64 = 2
@@ -139,23 +139,22 @@ class Elf:
 
     def symbols(self, wanted: Iterable[str]) -> dict[str, int]:
         """Defined dynamic symbols among ``wanted``: name → address in the file's terms."""
-        left = {name.encode() for name in wanted}
+        names = frozenset(wanted)
         found: dict[str, int] = {}
         for table in self.sections:
             if table.type == SHT_DYNSYM and table.link < len(self.sections):
-                self._scan(table, self.sections[table.link], left, found)
+                self._scan(table, self.sections[table.link], names, found)
         return found
 
-    def _scan(self, table: Section, strings: Section, left: set[bytes], found: dict[str, int]) -> None:
+    def _scan(self, table: Section, strings: Section, names: frozenset[str], found: dict[str, int]) -> None:
         texts = self._data[strings.offset : strings.offset + strings.size_bytes]
+        places = {place: name for name in names for place in _places(texts, name.encode() + b"\0")}
         count = min(table.size_bytes // 24, SYMBOLS_MAX)
         entries = self._data[table.offset : table.offset + count * 24]
         whole = entries[: len(entries) // 24 * 24]  # a file that was cut short
         for name_at, _, _, section, value, _ in struct.iter_unpack("<IBBHQQ", whole):
-            if value and section:
-                name = texts[name_at : name_at + NAME_BYTES_MAX].partition(b"\0")[0]
-                if name in left:
-                    found.setdefault(name.decode(), value)
+            if name_at in places and value and section:
+                found.setdefault(places[name_at], value)
 
     def section_bytes(self, name: str) -> tuple[int, bytes]:
         """Address and contents of the section called ``name``.
@@ -183,3 +182,11 @@ class Elf:
                 at = segment.offset + address - segment.address
                 return self._data[at : at + count]
         return b""
+
+
+def _places(texts: bytes, name: bytes) -> Iterator[int]:
+    """Wherever a symbol of that name may say that its name begins: linkers let names share their ends."""
+    at = texts.find(name)
+    while at >= 0:
+        yield at
+        at = texts.find(name, at + 1)

@@ -90,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
 class Keeper:
     """Looks after the sessions of a daemon: exports those nobody fetches, knows when all are over.
 
-    ``stamp``: of its sessions. They are listed only where it is another one: a daemon that has hundreds of
-    them which are over does not look at each all the time.
+    ``stamp``: of its sessions. They are listed only where one has ended by itself: a daemon that has hundreds
+    of them which are over does not look at each all the time.
     """
 
     def __init__(
@@ -107,23 +107,20 @@ class Keeper:
         self._folder = folder
         self._stamp = stamp
         self._formats = formats
-        self._seen_ended: set[str] = set()
+        self._exported: frozenset[str] = frozenset()
         self._is_crowded_out = False
 
     def run(self, unasked_ns: Callable[[], int] | None = None) -> Signalled | None:
         """Until a signal comes; with ``unasked_ns`` (how long nobody has asked for anything) also until the
         last session has been over for a while, and its reports are fetched."""
-        from memscope_daemon.model.session import SessionStamp
-
-        idle_looks, listed = 0, SessionStamp()
+        idle_looks = 0
         while True:
             try:
                 signalled: Signalled = self._events.get(timeout=LOOK_S)
             except queue.Empty:
                 now = self._stamp()
-                if now != listed and self._export_ended():
-                    listed = now
-                idle_looks = 0 if now.under_way or now != listed else idle_looks + 1
+                is_done = now.left <= self._exported or self._export_left(now.left)
+                idle_looks = 0 if now.under_way or not is_done else idle_looks + 1
                 lingered_ns = int(LINGER_LOOKS * LOOK_S * 1e9)
                 if unasked_ns and idle_looks >= LINGER_LOOKS and unasked_ns() >= lingered_ns:
                     return None
@@ -146,18 +143,18 @@ class Keeper:
             except DaemonError as error:
                 complain(error)
 
-    def _export_ended(self) -> bool:
-        """False: the daemon has so many calls to answer that there is no room for ours. It goes on."""
+    def _export_left(self, left: frozenset[str]) -> bool:
+        """Whoever asks for a detach fetches the report and writes the files, with rights of their own. Those
+        of the others are written here. False: the daemon has so many calls to answer that there is no room
+        for ours. It goes on."""
         from memscope_client import DaemonError
 
         try:
             for session in self._client.sessions(include_ended=True):
-                if session.is_ended and session.session_id not in self._seen_ended:
-                    # Whoever asked for a detach fetches the report and writes the files, with rights of
-                    # their own.
-                    if session.end_reason != "detached":
-                        self._export(session)
-                    self._seen_ended.add(session.session_id)
+                if session.session_id in left - self._exported:
+                    self._export(session)
+                    self._exported |= {session.session_id}
+            self._exported |= left  # one that is no more was forgotten meanwhile
         except DaemonError as error:
             if not self._is_crowded_out:
                 complain(error)

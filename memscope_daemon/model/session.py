@@ -10,11 +10,11 @@ from memscope_daemon.model.sampling import SamplingConfig
 
 
 class SessionStamp(NamedTuple):
-    """Of all sessions of a daemon: another one as soon as any has begun or ended. ``under_way``: ids of those
-    that have not ended."""
+    """Ids of the sessions of a daemon. ``under_way``: those that have not ended. ``left``: those that ended
+    without being detached, so that perhaps nobody fetches their reports."""
 
-    begun_count: int = 0
     under_way: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
 
 
 class SessionState(enum.IntEnum):

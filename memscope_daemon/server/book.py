@@ -11,7 +11,7 @@ from pathlib import Path
 from memscope_daemon import clock
 from memscope_daemon.errors import AnalysisError, MemscopeError, SystemFailure
 from memscope_daemon.model.history import DEFAULT_HISTORY, HISTORIES, History
-from memscope_daemon.model.session import SessionInfo, SessionStamp
+from memscope_daemon.model.session import EndReason, SessionInfo, SessionStamp
 from memscope_daemon.server.chore import Chore
 from memscope_daemon.server.points import Room
 from memscope_daemon.server.sessions import REST_AFTER_NS, Entry
@@ -53,7 +53,6 @@ class SessionBook:
         self._engines = Engines(folder)
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
-        self._begun_count = 0
         self._room = Room()
         self._surplus = Chore("surplus", self._remove_surplus)
         self._questions = 0
@@ -76,15 +75,20 @@ class SessionBook:
                 entry.close()
                 raise
             self._entries[info.session_id] = entry
-            self._begun_count += 1
         self._surplus.want()
         return entry
 
     @property
     def stamp(self) -> SessionStamp:
         with self._lock:
-            under_way = frozenset(known for known, entry in self._entries.items() if not entry.ended.is_set())
-            return SessionStamp(self._begun_count, under_way)
+            entries = dict(self._entries)
+        under_way = frozenset(known for known, entry in entries.items() if not entry.ended.is_set())
+        left = {
+            known
+            for known in entries.keys() - under_way
+            if entries[known].info.end_reason is not EndReason.DETACHED
+        }
+        return SessionStamp(under_way, frozenset(left))
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from tests.support.daemon import Serving, command, environment, serving
 from tests.support.interpreters import Interpreter, every_interpreter
-from tests.support.pools import workers
 from tests.support.outside import image_words, process_state, shim_mappings
+from tests.support.pools import workers
 from tests.support.targets import Target
 from tests.support.unharmed import settle
 from tests.support.waiting import until

@@ -60,7 +60,7 @@ def test_a_daemon_with_no_room_for_its_own_calls_goes_on(
         return {"report.json": session_id.encode()}
 
     monkeypatch.setattr(outcome, "export_all", export_all)
-    keeper = Keeper(client, events, tmp_path, lambda: SessionStamp(1))  # type: ignore[arg-type]
+    keeper = Keeper(client, events, tmp_path, lambda: SessionStamp(left=frozenset({Ended.session_id})))  # type: ignore[arg-type]
     ended: list[object] = []
     running = threading.Thread(target=lambda: ended.append(keeper.run()))
     running.start()

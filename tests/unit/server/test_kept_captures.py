@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from memscope_client import Client
+from memscope_daemon.model.session import EndReason
 from memscope_daemon.store import retention
 from memscope_daemon.store.retention import NEWEST_KEPT
 from tests.support.waiting import until
@@ -92,14 +93,13 @@ def test_nobody_waits_for_a_look_at_thousands_of_captures(
         goes_on.set()
 
 
-def test_the_stamp_changes_when_a_session_begins_or_ends(folder: Path) -> None:
+def test_the_stamp_tells_what_is_under_way_and_what_ended_by_itself(folder: Path) -> None:
     with Serving(folder) as serving:
-        stamps = [serving.book.stamp]
-        shipper = run(serving, 1, ends=False)
-        stamps.append(serving.book.stamp)
-        run(serving, 2)
-        stamps.append(serving.book.stamp)
-        assert serving.book.stamp == stamps[-1] == (2, {f"{1:016x}"})
-        shipper.goodbye()
-        until(lambda: serving.book.stamp == (2, frozenset()), "the first to be over")
-        assert len({*stamps, serving.book.stamp}) == 4
+        assert serving.book.stamp == (set(), set())
+        first, second = run(serving, 1, ends=False), run(serving, 2, ends=False)
+        under_way = {f"{1:016x}", f"{2:016x}"}
+        assert serving.book.stamp == (under_way, set())
+        first.goodbye(EndReason.TARGET_EXITED)
+        until(lambda: serving.book.stamp == ({f"{2:016x}"}, {f"{1:016x}"}), "the first to be over")
+        second.goodbye(EndReason.DETACHED)
+        until(lambda: serving.book.stamp == (set(), {f"{1:016x}"}), "the second to be over")
