@@ -33,11 +33,22 @@ if TYPE_CHECKING:
         StepChange,
         ThreadFigures,
     )
-    from memscope_client.sessions import AttachFigures, Sampling, Session, Target, TargetStop, Version
+    from memscope_client.sessions import (
+        AttachFigures,
+        AutoExport,
+        AutoExportStatus,
+        Sampling,
+        Session,
+        Target,
+        TargetStop,
+        Version,
+    )
 
 __all__ = [
     "AttachFigures",
     "Attachment",
+    "AutoExport",
+    "AutoExportStatus",
     "Client",
     "Cost",
     "DaemonError",
@@ -62,7 +73,16 @@ __all__ = [
 _HOMES = {
     "client": ("Attachment", "Client"),
     "errors": ("DaemonError",),
-    "sessions": ("AttachFigures", "Sampling", "Session", "Target", "TargetStop", "Version"),
+    "sessions": (
+        "AttachFigures",
+        "AutoExport",
+        "AutoExportStatus",
+        "Sampling",
+        "Session",
+        "Target",
+        "TargetStop",
+        "Version",
+    ),
 }
 
 

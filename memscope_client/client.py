@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import os
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memscope_client.errors import DaemonError
-from memscope_client.sessions import PROTOCOL_VERSION, Sampling, Session, Version
+from memscope_client.sessions import PROTOCOL_VERSION, AutoExport, Sampling, Session, Version
 
 if TYPE_CHECKING:
     from memscope_client.figures import Report, Snapshot
@@ -101,14 +103,21 @@ class Client:
         return found
 
     def attach(
-        self, pid: int, sampling: Sampling, *, max_overhead_percent: float = 0.0, history: str = ""
+        self,
+        pid: int,
+        sampling: Sampling,
+        *,
+        max_overhead_percent: float = 0.0,
+        history: str = "",
+        auto_export: AutoExport | None = None,
     ) -> Attachment:
         """Begins to attach to process ``pid`` of the daemon's host.
 
         ``max_overhead_percent``: of the target's processor time. Above it memscope steps back: shallower
         stacks, fewer samples, none, detached; the report says when and why. 0: the sampling stays as it is.
         ``history``: events that are kept one by one: a preset, or ``COUNT,AGE,BYTES`` as in ``50k,30m,256M``;
-        empty: as the daemon was told.
+        empty: as the daemon was told. ``auto_export``: reports that the daemon writes by itself; a folder
+        that is no absolute path is one below the current folder of this process.
         """
         from memscope_client.convert import to_message
 
@@ -116,6 +125,8 @@ class Client:
             pid=pid, max_overhead_percent=max_overhead_percent, history=history
         )
         to_message(request.sampling, sampling)
+        if auto_export is not None:
+            to_message(request.auto_export, _absolute(auto_export))
         return Attachment(self._control.Attach(request), self._error)
 
     def detach(self, session_id: str, *, timeout_s: float = DETACH_TIMEOUT_S) -> Session:
@@ -137,6 +148,15 @@ class Client:
         request = self._control_pb.SetSamplingRequest(session_id=session_id)
         to_message(request.sampling, sampling)
         return self._convert(Session, self._ask(self._control.SetSampling, request).session)
+
+    def set_auto_export(self, session_id: str, auto_export: AutoExport | None) -> Session:
+        """Which reports the daemon writes by itself from now on; None: no more, at the end neither."""
+        from memscope_client.convert import to_message
+
+        request = self._control_pb.SetAutoExportRequest(session_id=session_id)
+        if auto_export is not None:
+            to_message(request.auto_export, _absolute(auto_export))
+        return self._convert(Session, self._ask(self._control.SetAutoExport, request).session)
 
     def figures(self, session_id: str, *, site_count: int = 0) -> Snapshot:
         """The figures of this moment, with the ``site_count`` sites that hold most."""
@@ -196,3 +216,7 @@ class Client:
         from memscope_client.convert import from_message
 
         return from_message(kind, message)
+
+
+def _absolute(order: AutoExport) -> AutoExport:
+    return dataclasses.replace(order, folder=os.path.abspath(order.folder) if order.folder else "")  # noqa: PTH100

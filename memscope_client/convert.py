@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Field:
     name: str
-    nested: Any  # the dataclass of the value, or of each of the values; None for plain ones
+    nested: Any  # the dataclass of the value, or of each of the values; None for numbers and texts
     repeated: bool
 
 
@@ -41,18 +41,23 @@ def enum_number(enum_type: Any, text: str) -> int:
 
 
 def to_message(message: Any, value: Any) -> Any:
-    """Fills ``message`` from a flat dataclass and hands it back."""
+    """Fills ``message`` from a dataclass without others in it and hands it back."""
     for field in dataclasses.fields(value):
         content = getattr(value, field.name)
         enum_type = message.DESCRIPTOR.fields_by_name[field.name].enum_type
-        setattr(message, field.name, content if enum_type is None else enum_number(enum_type, content))
+        if isinstance(content, tuple):
+            getattr(message, field.name).extend(content)
+        else:
+            setattr(message, field.name, content if enum_type is None else enum_number(enum_type, content))
     return message
 
 
 def _read(field: _Field, message: Any) -> Any:
     content = getattr(message, field.name)
     if field.repeated:
-        return tuple(from_message(field.nested, item) for item in content)
+        return tuple(
+            content if field.nested is None else (from_message(field.nested, one) for one in content)
+        )
     if field.nested is not None:
         return from_message(field.nested, content)
     enum_type = message.DESCRIPTOR.fields_by_name[field.name].enum_type
@@ -67,5 +72,6 @@ def _fields(kind: Any) -> tuple[_Field, ...]:
 
 def _describe(name: str, hint: Any) -> _Field:
     if typing.get_origin(hint) is tuple:
-        return _Field(name, typing.get_args(hint)[0], repeated=True)
+        each = typing.get_args(hint)[0]
+        return _Field(name, each if dataclasses.is_dataclass(each) else None, repeated=True)
     return _Field(name, hint if dataclasses.is_dataclass(hint) else None, repeated=False)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from memscope_daemon._pb import session_pb2 as memscope_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!memscope/v1/control_service.proto\x12\x0bmemscope.v1\x1a\x19memscope/v1/session.proto\"d\n\x0b\x45rrorDetail\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tnext_step\x18\x03 \x01(\t\x12\x11\n\texit_code\x18\x04 \x01(\x05\x12\x10\n\x08severity\x18\x05 \x01(\t\"\x13\n\x11GetVersionRequest\"L\n\x12GetVersionResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x18\n\x10protocol_version\x18\x02 \x01(\r\x12\x0b\n\x03pid\x18\x03 \x01(\x03\"z\n\rAttachRequest\x12\x0b\n\x03pid\x18\x01 \x01(\x03\x12-\n\x08sampling\x18\x02 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\x12\x1c\n\x14max_overhead_percent\x18\x03 \x01(\x01\x12\x0f\n\x07history\x18\x04 \x01(\t\"X\n\x0e\x41ttachResponse\x12\x12\n\x08progress\x18\x01 \x01(\tH\x00\x12\'\n\x07session\x18\x02 \x01(\x0b\x32\x14.memscope.v1.SessionH\x00\x42\t\n\x07message\"0\n\rDetachRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x03\"7\n\x0e\x44\x65tachResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Session\"W\n\x12SetSamplingRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12-\n\x08sampling\x18\x02 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\"<\n\x13SetSamplingResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Session\",\n\x13ListSessionsRequest\x12\x15\n\rinclude_ended\x18\x01 \x01(\x08\">\n\x14ListSessionsResponse\x12&\n\x08sessions\x18\x01 \x03(\x0b\x32\x14.memscope.v1.Session2\x87\x03\n\x07\x43ontrol\x12M\n\nGetVersion\x12\x1e.memscope.v1.GetVersionRequest\x1a\x1f.memscope.v1.GetVersionResponse\x12\x43\n\x06\x41ttach\x12\x1a.memscope.v1.AttachRequest\x1a\x1b.memscope.v1.AttachResponse0\x01\x12\x41\n\x06\x44\x65tach\x12\x1a.memscope.v1.DetachRequest\x1a\x1b.memscope.v1.DetachResponse\x12P\n\x0bSetSampling\x12\x1f.memscope.v1.SetSamplingRequest\x1a .memscope.v1.SetSamplingResponse\x12S\n\x0cListSessions\x12 .memscope.v1.ListSessionsRequest\x1a!.memscope.v1.ListSessionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!memscope/v1/control_service.proto\x12\x0bmemscope.v1\x1a\x19memscope/v1/session.proto\"d\n\x0b\x45rrorDetail\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tnext_step\x18\x03 \x01(\t\x12\x11\n\texit_code\x18\x04 \x01(\x05\x12\x10\n\x08severity\x18\x05 \x01(\t\"\x13\n\x11GetVersionRequest\"L\n\x12GetVersionResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x18\n\x10protocol_version\x18\x02 \x01(\r\x12\x0b\n\x03pid\x18\x03 \x01(\x03\"\xa8\x01\n\rAttachRequest\x12\x0b\n\x03pid\x18\x01 \x01(\x03\x12-\n\x08sampling\x18\x02 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\x12\x1c\n\x14max_overhead_percent\x18\x03 \x01(\x01\x12\x0f\n\x07history\x18\x04 \x01(\t\x12,\n\x0b\x61uto_export\x18\x05 \x01(\x0b\x32\x17.memscope.v1.AutoExport\"X\n\x0e\x41ttachResponse\x12\x12\n\x08progress\x18\x01 \x01(\tH\x00\x12\'\n\x07session\x18\x02 \x01(\x0b\x32\x14.memscope.v1.SessionH\x00\x42\t\n\x07message\"0\n\rDetachRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x03\"7\n\x0e\x44\x65tachResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Session\"W\n\x12SetSamplingRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12-\n\x08sampling\x18\x02 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\"<\n\x13SetSamplingResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Session\"X\n\x14SetAutoExportRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12,\n\x0b\x61uto_export\x18\x02 \x01(\x0b\x32\x17.memscope.v1.AutoExport\">\n\x15SetAutoExportResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Session\",\n\x13ListSessionsRequest\x12\x15\n\rinclude_ended\x18\x01 \x01(\x08\">\n\x14ListSessionsResponse\x12&\n\x08sessions\x18\x01 \x03(\x0b\x32\x14.memscope.v1.Session2\xdf\x03\n\x07\x43ontrol\x12M\n\nGetVersion\x12\x1e.memscope.v1.GetVersionRequest\x1a\x1f.memscope.v1.GetVersionResponse\x12\x43\n\x06\x41ttach\x12\x1a.memscope.v1.AttachRequest\x1a\x1b.memscope.v1.AttachResponse0\x01\x12\x41\n\x06\x44\x65tach\x12\x1a.memscope.v1.DetachRequest\x1a\x1b.memscope.v1.DetachResponse\x12P\n\x0bSetSampling\x12\x1f.memscope.v1.SetSamplingRequest\x1a .memscope.v1.SetSamplingResponse\x12V\n\rSetAutoExport\x12!.memscope.v1.SetAutoExportRequest\x1a\".memscope.v1.SetAutoExportResponse\x12S\n\x0cListSessions\x12 .memscope.v1.ListSessionsRequest\x1a!.memscope.v1.ListSessionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,22 +38,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETVERSIONREQUEST']._serialized_end=198
   _globals['_GETVERSIONRESPONSE']._serialized_start=200
   _globals['_GETVERSIONRESPONSE']._serialized_end=276
-  _globals['_ATTACHREQUEST']._serialized_start=278
-  _globals['_ATTACHREQUEST']._serialized_end=400
-  _globals['_ATTACHRESPONSE']._serialized_start=402
-  _globals['_ATTACHRESPONSE']._serialized_end=490
-  _globals['_DETACHREQUEST']._serialized_start=492
-  _globals['_DETACHREQUEST']._serialized_end=540
-  _globals['_DETACHRESPONSE']._serialized_start=542
-  _globals['_DETACHRESPONSE']._serialized_end=597
-  _globals['_SETSAMPLINGREQUEST']._serialized_start=599
-  _globals['_SETSAMPLINGREQUEST']._serialized_end=686
-  _globals['_SETSAMPLINGRESPONSE']._serialized_start=688
-  _globals['_SETSAMPLINGRESPONSE']._serialized_end=748
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=750
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=794
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=796
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=858
-  _globals['_CONTROL']._serialized_start=861
-  _globals['_CONTROL']._serialized_end=1252
+  _globals['_ATTACHREQUEST']._serialized_start=279
+  _globals['_ATTACHREQUEST']._serialized_end=447
+  _globals['_ATTACHRESPONSE']._serialized_start=449
+  _globals['_ATTACHRESPONSE']._serialized_end=537
+  _globals['_DETACHREQUEST']._serialized_start=539
+  _globals['_DETACHREQUEST']._serialized_end=587
+  _globals['_DETACHRESPONSE']._serialized_start=589
+  _globals['_DETACHRESPONSE']._serialized_end=644
+  _globals['_SETSAMPLINGREQUEST']._serialized_start=646
+  _globals['_SETSAMPLINGREQUEST']._serialized_end=733
+  _globals['_SETSAMPLINGRESPONSE']._serialized_start=735
+  _globals['_SETSAMPLINGRESPONSE']._serialized_end=795
+  _globals['_SETAUTOEXPORTREQUEST']._serialized_start=797
+  _globals['_SETAUTOEXPORTREQUEST']._serialized_end=885
+  _globals['_SETAUTOEXPORTRESPONSE']._serialized_start=887
+  _globals['_SETAUTOEXPORTRESPONSE']._serialized_end=949
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=951
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=995
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=997
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1059
+  _globals['_CONTROL']._serialized_start=1062
+  _globals['_CONTROL']._serialized_end=1541
 # @@protoc_insertion_point(module_scope)

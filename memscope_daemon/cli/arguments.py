@@ -6,11 +6,14 @@ import argparse
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from memscope_daemon import config
 from memscope_daemon.errors import ConfigurationError
 from memscope_daemon.model.sampling import DEFAULT_PRESET, PRESETS, SamplingConfig, SamplingMode
+
+if TYPE_CHECKING:
+    from memscope_client import AutoExport
 
 Value = TypeVar("Value")
 
@@ -59,7 +62,9 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 def add_sampling(parser: argparse.ArgumentParser) -> None:
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
-        "--preset", choices=sorted(PRESETS), help=f"a known setting (default: {DEFAULT_PRESET}, 512 KiB)"
+        "--preset",
+        choices=sorted(PRESETS),
+        help=f"a known setting (default: as set, else {DEFAULT_PRESET}, 512 KiB)",
     )
     how.add_argument("--rate", metavar="P", type=float, help="probability of each allocation, above 0 to 1")
     how.add_argument(
@@ -75,7 +80,7 @@ def add_overhead(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         type=checked(config.parse_overhead),
         help="of the target's processor time: above it memscope takes shallower stacks, then fewer samples,"
-        " then none, then leaves (default: MEMSCOPE_MAX_OVERHEAD, else none: the sampling stays as asked)",
+        " then none, then leaves (default: as set, else none: the sampling stays as asked)",
     )
 
 
@@ -85,6 +90,56 @@ def add_history(parser: argparse.ArgumentParser, default: str) -> None:
         metavar="PRESET|COUNT,AGE,BYTES",
         help="how many events are kept one by one, e.g. production or 50k,30m,256M; older ones are forgotten,"
         f" their sums stay in every figure (default: {default})",
+    )
+
+
+def add_auto_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--auto-export",
+        metavar="DIR",
+        help="the daemon writes reports below DIR by itself, at the end whatever it is; none: it writes none",
+    )
+    parser.add_argument(
+        "--every",
+        metavar="S",
+        type=checked(config.parse_every),
+        help="and each S seconds (also 5m, 1h; default: at the end only)",
+    )
+    parser.add_argument(
+        "--export-format",
+        metavar="LIST",
+        type=checked(config.parse_formats),
+        help="their formats, e.g. json,collapsed (default: json)",
+    )
+    parser.add_argument(
+        "--keep-exports",
+        metavar="N",
+        type=checked(config.parse_keep_exports),
+        help="so many of the newest stay (default: 10; 0: all)",
+    )
+
+
+def auto_export_of(args: argparse.Namespace) -> AutoExport | None:
+    """What the daemon is to write by itself, by the command line and the settings; None: nothing."""
+    given = args.auto_export
+    folder = config.said("auto_export", config.parse_folder) if given is None else config.parse_folder(given)
+    if folder is None:
+        if not (args.every is None and args.export_format is None and args.keep_exports is None):
+            raise ConfigurationError(
+                "config.no-auto-export",
+                "it is said how reports are to be written, and not where",
+                "name a folder: --auto-export DIR",
+            )
+        return None
+    from memscope_client import AutoExport
+
+    return AutoExport(
+        str(folder),
+        config.said("every", config.parse_every) if args.every is None else args.every,
+        args.export_format or config.said("export_format", config.parse_formats),
+        config.said("keep_exports", config.parse_keep_exports)
+        if args.keep_exports is None
+        else args.keep_exports,
     )
 
 
@@ -100,7 +155,7 @@ def sampling_of(args: argparse.Namespace) -> SamplingConfig:
     elif args.bytes is not None:
         chosen = SamplingConfig(SamplingMode.BYTES, float(args.bytes))
     else:
-        chosen = config.preset(args.preset or DEFAULT_PRESET)
+        chosen = config.preset(args.preset) if args.preset else config.default_preset()
     if args.depth is not None and args.depth != chosen.depth:
         # A preset that was changed is no longer that preset.
         chosen = dataclasses.replace(chosen, depth=args.depth, stacks=args.depth > 0, preset="")

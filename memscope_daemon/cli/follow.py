@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from memscope_client import Attachment, Client, DaemonError, Sampling, Session, Snapshot
+from memscope_client import Attachment, AutoExport, Client, DaemonError, Sampling, Session, Snapshot
 from memscope_daemon.cli.messages import say
 from memscope_daemon.cli.outcome import ended_code
 from memscope_daemon.cli.signals import Signalled
@@ -25,6 +25,25 @@ LOOK_S = 0.25
 SITES_ASKED = 15
 
 Show = Callable[[Session, Snapshot], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an attach is asked for; see ``Client.attach``."""
+
+    sampling: Sampling
+    max_overhead_percent: float = 0.0
+    history: str = ""
+    auto_export: AutoExport | None = None
+
+    def attach(self, client: Client, pid: int) -> Attachment:
+        return client.attach(
+            pid,
+            self.sampling,
+            max_overhead_percent=self.max_overhead_percent,
+            history=self.history,
+            auto_export=self.auto_export,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,13 +74,9 @@ class Foreground:
         self._client = client
         self._events = events
 
-    def attach(
-        self, pid: int, sampling: Sampling, max_overhead_percent: float, history: str = ""
-    ) -> Session | Ending:
+    def attach(self, pid: int, wanted: Wanted) -> Session | Ending:
         """Waits until tracking is active; a signal meanwhile gives up. A refusal is a DaemonError."""
-        attachment = self._client.attach(
-            pid, sampling, max_overhead_percent=max_overhead_percent, history=history
-        )
+        attachment = wanted.attach(self._client, pid)
         self._call(lambda: self._attach(attachment))
         said = ""
         signalled: Signalled | None = None

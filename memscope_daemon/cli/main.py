@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from memscope_client.errors import DaemonError
 from memscope_daemon import __version__
-from memscope_daemon.cli import attach, completion, detach, doctor, serve
+from memscope_daemon.cli import attach, completion, config, detach, doctor, serve
 from memscope_daemon.cli.messages import complain
 from memscope_daemon.errors import ExitCode, MemscopeError
 
-COMMANDS = (attach, detach, serve, doctor, completion)
+COMMANDS = (attach, detach, serve, doctor, config, completion)
 
 DESCRIPTION = "A sampling memory profiler for CPython that attaches to a running process by its PID."
 EPILOG = """\

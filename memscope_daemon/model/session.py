@@ -6,6 +6,7 @@ import dataclasses
 import enum
 from typing import NamedTuple
 
+from memscope_daemon.model.auto_export import AutoExport, AutoExportStatus
 from memscope_daemon.model.sampling import SamplingConfig
 
 
@@ -83,7 +84,7 @@ class SessionInfo:
     """``session_id``: 16 hex digits.
 
     ``started_unix_ns``: wall clock at session time 0. ``sampling``: in force now.
-    ``max_overhead_percent``: the budget, 0 = none.
+    ``max_overhead_percent``: the budget, 0 = none. ``auto_export`` None: nothing is written by itself.
     """
 
     session_id: str
@@ -99,3 +100,5 @@ class SessionInfo:
     store_path: str = ""
     max_overhead_percent: float = 0.0
     step: Step = Step.FULL
+    auto_export: AutoExport | None = None
+    auto_export_status: AutoExportStatus = AutoExportStatus()  # noqa: RUF009 (frozen)  # noqa: RUF009 (frozen)

@@ -52,6 +52,7 @@ def document(report: Report) -> Json:
         "max_overhead_percent": report.session.max_overhead_percent or None,
         "steps": _steps(report.steps, report.figures.time_ns),
         "history": _history(report.history),
+        "auto_export": _auto_export(report.session),
         "resident_memory": {
             "now_bytes": report.resident.now_bytes,
             "at_attach_bytes": report.resident.at_attach_bytes,
@@ -133,6 +134,23 @@ def _history(history: HistoryFigures) -> Json:
         "kept_count": history.kept_count,
         "forgotten_count": history.forgotten_count,
         "forgotten_until_ns": history.until_ns,
+    }
+
+
+def _auto_export(session: SessionInfo) -> Json | None:
+    order, status = session.auto_export, session.auto_export_status
+    if order is None:
+        return None
+    return {
+        "folder": order.folder,
+        "every_s": order.every_s or None,
+        "formats": list(order.formats),
+        "keep_count": order.keep_count or None,
+        "written_unix_ns": status.written_unix_ns or None,
+        "written_count": status.written_count,
+        "skipped_count": status.skipped_count,
+        "error_code": status.error_code or None,
+        "error_message": status.error_message or None,
     }
 
 

@@ -9,16 +9,14 @@ import grpc
 
 from memscope_daemon._pb import query_service_pb2 as pb
 from memscope_daemon._pb import query_service_pb2_grpc as services
-from memscope_daemon.errors import RenderError
 from memscope_daemon.query import figures, quality, report
 from memscope_daemon.query.evidence import Evidence
-from memscope_daemon.render import collapsed, report_json
 from memscope_daemon.server import messages
 from memscope_daemon.server.book import SessionBook
+from memscope_daemon.server.exports import export
 from memscope_daemon.server.status import answering
 
 CHUNK_BYTES = 1 << 20
-FILE_NAMES = {"json": "report.json", "collapsed": "stacks.collapsed"}
 
 
 class QueryService(services.QueryServicer):  # type: ignore[misc,unused-ignore]
@@ -45,7 +43,7 @@ class QueryService(services.QueryServicer):  # type: ignore[misc,unused-ignore]
     ) -> Iterator[pb.ExportResponse]:
         with answering(context), self._book.in_use():
             entry = self._book.get(request.session_id)
-            name, data = entry.ask(lambda at: _export(at, request.format, request.measure), exact=True)
+            name, data = entry.ask(lambda at: export(at, request.format, request.measure), exact=True)
             yield pb.ExportResponse(chunk=data[:CHUNK_BYTES], file_name=name)
             for start in range(CHUNK_BYTES, len(data), CHUNK_BYTES):
                 yield pb.ExportResponse(chunk=data[start : start + CHUNK_BYTES])
@@ -58,21 +56,4 @@ def _figures(evidence: Evidence, site_count: int) -> pb.GetFiguresResponse:
         sites=[messages.site_to(site) for site in sites],
         quality=messages.quality_to(quality.assess(evidence)),
         cost=messages.cost_to(evidence.cost),
-    )
-
-
-def _export(evidence: Evidence, format_name: str, measure: str) -> tuple[str, bytes]:
-    if format_name == "json":
-        return FILE_NAMES["json"], report_json.render(report.report(evidence))
-    if format_name != "collapsed":
-        raise _unknown("format", format_name, FILE_NAMES)
-    measure = measure or report.MEASURES[0]
-    if measure not in report.MEASURES:
-        raise _unknown("measure", measure, report.MEASURES)
-    return FILE_NAMES["collapsed"], collapsed.render(report.stack_values(evidence, measure))
-
-
-def _unknown(what: str, name: str, known: Any) -> RenderError:
-    return RenderError(
-        f"render.unknown-{what}", f"there is no {what} {name!r}", f"choose one of: {', '.join(known)}"
     )
