@@ -141,7 +141,9 @@ def _background(args: argparse.Namespace, wanted: Wanted, running: Client | None
 
 
 def _check_order(wanted: Wanted, session: Session) -> None:
-    if wanted.auto_export is not None and not session.auto_export.folder:
+    if session.auto_export.folder:
+        say(f"reports are written below {session.auto_export.folder}")
+    elif wanted.auto_export is not None:
         say("this daemon is of an older version: it will write no reports by itself")
 
 

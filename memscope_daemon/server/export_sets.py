@@ -113,7 +113,8 @@ def _write_aside(aside: Path, contents: Mapping[str, bytes], final: Path) -> Non
         write_new(aside / Path(name).name, content)
     sync_folder(aside)
     aside.rename(final)
-    sync_folder(final.parent)
+    with contextlib.suppress(OSError):  # it is there
+        sync_folder(final.parent)
 
 
 def _point_latest(folder: Path, name: str) -> None:

@@ -13,8 +13,9 @@ import jsonschema
 from memscope_daemon.render.report_json import SCHEMA_PATH
 from memscope_daemon.server.export_sets import LATEST, sets_in
 
-#: What each format leaves, by name, and how that is read; a file of another name is looked at for being there.
-REPORT, STACKS = "report.json", "stacks.collapsed"
+REPORT = "report.json"
+#: How a file ends that is not cut off.
+CLOSED_BY = {".html": b"</html>", ".svg": b"</svg>"}
 
 
 @functools.cache
@@ -36,13 +37,21 @@ def read_set(path: Path) -> Found:
     files = sorted(file.name for file in path.iterdir())
     assert REPORT in files, (path, files)
     for name in files:
-        content = (path / name).read_bytes()
-        assert content.endswith(b"\n") or (name == STACKS and not content), f"{path / name} is cut off"
-        if name == STACKS:
-            assert all(line.rpartition(" ")[2].isdecimal() for line in content.decode().splitlines()), path
+        check_whole(path / name)
     report = json.loads((path / REPORT).read_bytes())
     validator().validate(report)
     return Found(path, tuple(files), report)
+
+
+def check_whole(file: Path) -> None:
+    content = file.read_bytes()
+    if file.suffix == ".json":
+        json.loads(content)
+    elif file.suffix == ".collapsed":
+        lines = content.decode().splitlines(keepends=True)
+        assert all(line.endswith("\n") and line.split()[-1].isdecimal() for line in lines), file
+    else:
+        assert content.rstrip().endswith(CLOSED_BY[file.suffix]), file
 
 
 def session_folder(folder: Path, session_id: str) -> Path | None:
