@@ -40,13 +40,24 @@ if TYPE_CHECKING:
         ThreadFigures,
         WatchPoint,
     )
-    from memscope_client.sessions import AttachFigures, Sampling, Session, Target, TargetStop, Version
+    from memscope_client.sessions import (
+        AttachFigures,
+        AutoExport,
+        AutoExportStatus,
+        Sampling,
+        Session,
+        Target,
+        TargetStop,
+        Version,
+    )
 
 __all__ = [
     "AsyncAttachment",
     "AsyncClient",
     "AttachFigures",
     "Attachment",
+    "AutoExport",
+    "AutoExportStatus",
     "Client",
     "Cost",
     "DaemonError",
@@ -77,7 +88,16 @@ _HOMES = {
     "channel": ("default_address",),
     "client": ("Attachment", "Client"),
     "errors": ("DaemonError",),
-    "sessions": ("AttachFigures", "Sampling", "Session", "Target", "TargetStop", "Version"),
+    "sessions": (
+        "AttachFigures",
+        "AutoExport",
+        "AutoExportStatus",
+        "Sampling",
+        "Session",
+        "Target",
+        "TargetStop",
+        "Version",
+    ),
 }
 
 

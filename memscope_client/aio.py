@@ -17,7 +17,7 @@ from memscope_client.calls import (
 )
 from memscope_client.channel import Endpoint, open_aio_channel
 from memscope_client.errors import DaemonError
-from memscope_client.sessions import Sampling, Session, Version
+from memscope_client.sessions import AutoExport, Sampling, Session, Version
 
 if TYPE_CHECKING:
     from memscope_client.figures import Mark, Report, Snapshot, WatchPoint
@@ -92,9 +92,16 @@ class AsyncClient:
         return calls.require_protocol(await self.version(timeout_s=timeout_s), self.address)
 
     def attach(
-        self, pid: int, sampling: Sampling, *, max_overhead_percent: float = 0.0, history: str = ""
+        self,
+        pid: int,
+        sampling: Sampling,
+        *,
+        max_overhead_percent: float = 0.0,
+        history: str = "",
+        auto_export: AutoExport | None = None,
     ) -> AsyncAttachment:
-        return AsyncAttachment(self._endpoint, calls.attach(pid, sampling, max_overhead_percent, history))
+        call = calls.attach(pid, sampling, max_overhead_percent, history, auto_export)
+        return AsyncAttachment(self._endpoint, call)
 
     async def detach(self, session_id: str, *, timeout_s: float = DETACH_TIMEOUT_S) -> Session:
         return await self._ask(calls.detach(session_id), timeout_s)
@@ -118,6 +125,9 @@ class AsyncClient:
 
     async def mark(self, session_id: str, label: str) -> Mark:
         return await self._ask(calls.mark(session_id, label))
+
+    async def set_auto_export(self, session_id: str, auto_export: AutoExport | None) -> Session:
+        return await self._ask(calls.set_auto_export(session_id, auto_export))
 
     async def figures(self, session_id: str, *, site_count: int = 0) -> Snapshot:
         return await self._ask(calls.figures(session_id, site_count))

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from memscope_client.convert import from_message, to_message
 from memscope_client.errors import DaemonError
-from memscope_client.sessions import PROTOCOL_VERSION, Sampling, Session, Version
+from memscope_client.sessions import PROTOCOL_VERSION, AutoExport, Sampling, Session, Version
 
 if TYPE_CHECKING:
     from memscope_client.figures import Mark, Report, Snapshot, WatchPoint
@@ -54,12 +55,20 @@ def require_protocol(found: Version, address: str) -> Version:
     return found
 
 
-def attach(pid: int, sampling: Sampling, max_overhead_percent: float, history: str) -> Call[str | Session]:
+def attach(
+    pid: int,
+    sampling: Sampling,
+    max_overhead_percent: float,
+    history: str,
+    auto_export: AutoExport | None,
+) -> Call[str | Session]:
     """A stream: texts of what is waited for, then the session."""
     from memscope_client._pb import control_service_pb2 as pb
 
     request = pb.AttachRequest(pid=pid, max_overhead_percent=max_overhead_percent, history=history)
     to_message(request.sampling, sampling)
+    if auto_export is not None:
+        to_message(request.auto_export, _absolute(auto_export))
     return Call("control", "Attach", request, _attach_news)
 
 
@@ -91,6 +100,20 @@ def set_paused(session_id: str, paused: bool) -> Call[Session]:
     from memscope_client._pb import control_service_pb2 as pb
 
     return Call("control", "SetPaused", pb.SetPausedRequest(session_id=session_id, paused=paused), _session)
+
+
+def set_auto_export(session_id: str, auto_export: AutoExport | None) -> Call[Session]:
+    from memscope_client._pb import control_service_pb2 as pb
+
+    request = pb.SetAutoExportRequest(session_id=session_id)
+    if auto_export is not None:
+        to_message(request.auto_export, _absolute(auto_export))
+    return Call("control", "SetAutoExport", request, _session)
+
+
+def _absolute(order: AutoExport) -> AutoExport:
+    """The daemon has another current folder."""
+    return dataclasses.replace(order, folder=os.path.abspath(order.folder) if order.folder else "")  # noqa: PTH100
 
 
 def mark(session_id: str, label: str) -> Call[Mark]:

@@ -16,7 +16,7 @@ from memscope_client.calls import (
     Call,
 )
 from memscope_client.channel import Endpoint, open_channel
-from memscope_client.sessions import Sampling, Session, Version
+from memscope_client.sessions import AutoExport, Sampling, Session, Version
 
 if TYPE_CHECKING:
     from memscope_client.figures import Mark, Report, Snapshot, WatchPoint
@@ -89,16 +89,24 @@ class Client:
         return calls.require_protocol(self.version(timeout_s=timeout_s), self.address)
 
     def attach(
-        self, pid: int, sampling: Sampling, *, max_overhead_percent: float = 0.0, history: str = ""
+        self,
+        pid: int,
+        sampling: Sampling,
+        *,
+        max_overhead_percent: float = 0.0,
+        history: str = "",
+        auto_export: AutoExport | None = None,
     ) -> Attachment:
         """Begins to attach to process ``pid`` of the daemon's host.
 
         ``max_overhead_percent``: of the target's processor time. Above it memscope steps back: shallower
         stacks, fewer samples, none, detached; the report says when and why. 0: the sampling stays as it is.
         ``history``: events that are kept one by one: a preset, or ``COUNT,AGE,BYTES`` as in ``50k,30m,256M``;
-        empty: as the daemon was told.
+        empty: as the daemon was told. ``auto_export``: reports that the daemon writes by itself; a folder
+        that is no absolute path is one below the current folder of this process.
         """
-        return Attachment(self._endpoint, calls.attach(pid, sampling, max_overhead_percent, history))
+        call = calls.attach(pid, sampling, max_overhead_percent, history, auto_export)
+        return Attachment(self._endpoint, call)
 
     def detach(self, session_id: str, *, timeout_s: float = DETACH_TIMEOUT_S) -> Session:
         """Takes the hooks out and ends the session; returns when its last event is stored."""
@@ -131,6 +139,10 @@ class Client:
     def mark(self, session_id: str, label: str) -> Mark:
         """Notes this moment down: a line of 200 characters at most. It is stored when this returns."""
         return self._ask(calls.mark(session_id, label))
+
+    def set_auto_export(self, session_id: str, auto_export: AutoExport | None) -> Session:
+        """Which reports the daemon writes by itself from now on; None: no more, at the end neither."""
+        return self._ask(calls.set_auto_export(session_id, auto_export))
 
     def figures(self, session_id: str, *, site_count: int = 0) -> Snapshot:
         """The figures of this moment, with the ``site_count`` sites that hold most."""

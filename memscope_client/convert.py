@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Field:
     name: str
-    nested: Any  # the dataclass of the value, or of each of the values; None for plain ones
+    nested: Any  # the dataclass of the value, or of each of the values; None for numbers and texts
     repeated: bool = False
     optional: bool = False  # None where the message does not have it
 
@@ -43,17 +43,22 @@ def enum_number(enum_type: Any, text: str) -> int:
 
 
 def to_message(message: Any, value: Any) -> Any:
-    """Fills ``message`` from a flat dataclass and hands it back."""
+    """Fills ``message`` from a dataclass without others in it and hands it back."""
     for field in dataclasses.fields(value):
         content = getattr(value, field.name)
         enum_type = message.DESCRIPTOR.fields_by_name[field.name].enum_type
-        setattr(message, field.name, content if enum_type is None else enum_number(enum_type, content))
+        if isinstance(content, tuple):
+            getattr(message, field.name).extend(content)
+        else:
+            setattr(message, field.name, content if enum_type is None else enum_number(enum_type, content))
     return message
 
 
 def _read(field: _Field, message: Any) -> Any:
     content = getattr(message, field.name)
     if field.repeated:
+        if field.nested is None:
+            return tuple(content)
         return tuple(from_message(field.nested, item) for item in content)
     if field.optional and not message.HasField(field.name):
         return None
@@ -71,7 +76,8 @@ def _fields(kind: Any) -> tuple[_Field, ...]:
 
 def _describe(name: str, hint: Any) -> _Field:
     if typing.get_origin(hint) is tuple:
-        return _Field(name, typing.get_args(hint)[0], repeated=True)
+        each = typing.get_args(hint)[0]
+        return _Field(name, each if dataclasses.is_dataclass(each) else None, repeated=True)
     if isinstance(hint, types.UnionType):
         return _Field(name, typing.get_args(hint)[0], optional=True)
     return _Field(name, hint if dataclasses.is_dataclass(hint) else None)

@@ -68,6 +68,29 @@ class AttachFigures:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class AutoExport:
+    """Reports that the daemon writes by itself, below ``folder`` on its host: while the session runs, each
+    ``every_s`` seconds (0: not then), and at its end, whatever ends it. ``keep_count``: so many of the newest
+    stay, 0 = all. An empty ``folder``: none are written."""
+
+    folder: str
+    every_s: float = 0.0
+    formats: tuple[str, ...] = ("json",)
+    keep_count: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AutoExportStatus:
+    """As of the daemon that has the session now. ``error_code``: of the last attempt, "" = it was written."""
+
+    written_unix_ns: int = 0
+    written_count: int = 0
+    skipped_count: int = 0
+    error_code: str = ""
+    error_message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Session:
     """One target under one attach. ``state``: starting, active, ended.
 
@@ -89,6 +112,8 @@ class Session:
     max_overhead_percent: float = 0.0
     step: str = "full"
     paused: bool = False
+    auto_export: AutoExport = AutoExport("")
+    auto_export_status: AutoExportStatus = AutoExportStatus()
 
     @property
     def is_ended(self) -> bool:

@@ -19,6 +19,7 @@ from memscope_daemon.config import KEEP_BYTES, default_history
 from memscope_daemon.errors import MemscopeError, SystemFailure
 from memscope_daemon.model.history import History
 from memscope_daemon.model.session import SessionStamp
+from memscope_daemon.server.auto_export import AutoExporter
 from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.host import Host
@@ -111,6 +112,7 @@ class _Helpers:
 class _Running:
     host: Host
     tracker: Tracker
+    exports: AutoExporter
     book: SessionBook
     helpers: _Helpers
 
@@ -147,14 +149,16 @@ class Daemon:
         self._make_folder()
         book = SessionBook(self._folder, self._keep_bytes, self._history)
         helpers = _Helpers(self._spare_count)
-        tracker = Tracker(book, lambda attempt: self._make_session(attempt, helpers))
+        exports = AutoExporter(book, self._folder)
+        tracker = Tracker(book, lambda attempt: self._make_session(attempt, helpers), exports)
         try:
             host = Host(self.address, book, tracker, tracker.began)
         except BaseException:
             tracker.stop()
+            exports.stop()
             helpers.close()
             raise
-        self._running = _Running(host, tracker, book, helpers)
+        self._running = _Running(host, tracker, exports, book, helpers)
         return self.address
 
     @property
@@ -167,11 +171,13 @@ class Daemon:
         return self._running.book.stamp if self._running else SessionStamp()
 
     def stop(self) -> None:
-        """Detaches from all targets, stores what they sent, and ends. May be called twice."""
+        """Detaches from all targets, stores what they sent, writes the reports that were ordered of that, and
+        ends. May be called twice."""
         running, self._running = self._running, None
         if running is None:
             return
         running.tracker.stop()
+        running.exports.stop()
         running.helpers.close()
         running.host.close()
         running.book.close()

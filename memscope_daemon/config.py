@@ -1,6 +1,6 @@
 """Where memscope keeps its sockets and its data, and which settings make sense.
 
-Order of settings: command line, then ``MEMSCOPE_*`` in the environment, then the defaults here.
+What the user has said of each setting, and where, is told by ``settings``; what it means, here.
 """
 
 from __future__ import annotations
@@ -9,10 +9,14 @@ import math
 import os
 import re
 import stat
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
+from memscope_daemon import settings
 from memscope_daemon.errors import ConfigurationError
-from memscope_daemon.model.history import DEFAULT_HISTORY, HISTORIES, History
+from memscope_daemon.model.auto_export import AutoExport
+from memscope_daemon.model.history import HISTORIES, History
 from memscope_daemon.model.sampling import (
     DEFAULT_PRESET,
     DEPTH_MAX,
@@ -27,6 +31,13 @@ BYTES_MAX = 2.0**50
 KEEP_BYTES = 10 << 30
 OVERHEAD_MAX_PERCENT = 1000.0
 SIZE_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+#: Between two times that reports are written by themselves; more often is what live figures are for.
+EVERY_MIN_S, EVERY_MAX_S = 0.1, 1e7
+FORMATS_MAX = 16
+KEEP_EXPORTS_MAX = 1_000_000
+NOTHING = frozenset({"", "none"})
+
+Value = TypeVar("Value")
 
 
 def runtime_dir() -> Path:
@@ -39,26 +50,45 @@ def runtime_dir() -> Path:
 
 
 def state_dir() -> Path:
-    """The folder of the captures and logs, made if missing (0700).
+    """The folder of the captures and logs, made if missing (0700)."""
+    return _private(state_path())
 
-    ``MEMSCOPE_STATE_DIR``, else ``$XDG_STATE_HOME/memscope``, else ``~/.local/state/memscope``.
-    """
-    given = os.environ.get("MEMSCOPE_STATE_DIR")
-    if given:
-        return _private(Path(given).absolute())
+
+def state_path() -> Path:
+    """That folder: as set, else ``$XDG_STATE_HOME/memscope``, else ``~/.local/state/memscope``."""
+    if given := said("state_dir", parse_folder):
+        return given
     base = os.environ.get("XDG_STATE_HOME")
-    return _private((Path(base) if base else Path.home() / ".local" / "state") / "memscope")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "memscope"
+
+
+def said(name: str, parse: Callable[[str], Value]) -> Value:
+    """The value of a setting that the command line does not name.
+
+    :raises ConfigurationError: it makes no sense; the message says where it stands.
+    """
+    return interpreted(settings.find(name), parse)
+
+
+def interpreted(found: settings.Found, parse: Callable[[str], Value]) -> Value:
+    """What a text means.
+
+    :raises ConfigurationError: nothing; the message says where it stands.
+    """
+    try:
+        return parse(found.text)
+    except ConfigurationError as error:
+        raise ConfigurationError(error.code, f"{found.origin}: {error.message}", error.next_step) from error
 
 
 def keep_bytes() -> int:
-    """How much of the captures of sessions that are over is kept: ``MEMSCOPE_KEEP``, else 10 GiB."""
-    given = os.environ.get("MEMSCOPE_KEEP")
-    return parse_size(given) if given else KEEP_BYTES
+    """How much of the captures of sessions that are over is kept."""
+    return said("keep", parse_size)
 
 
 def default_address() -> str:
-    """Where ``serve`` listens and where clients look first: ``MEMSCOPE_DAEMON``, else daemon.sock."""
-    return os.environ.get("MEMSCOPE_DAEMON") or socket_address(runtime_dir() / "daemon.sock")
+    """Where ``serve`` listens and where clients look first."""
+    return said("daemon", str) or socket_address(runtime_dir() / "daemon.sock")
 
 
 def carried_address(pid: int) -> str:
@@ -86,6 +116,11 @@ def socket_address(path: Path) -> str:
 def socket_path(address: str) -> Path | None:
     """The file behind a ``unix:`` address; None for any other kind of address."""
     return Path(address.removeprefix("unix:")) if address.startswith("unix:") else None
+
+
+def default_preset() -> SamplingConfig:
+    """The sampling where none is asked for."""
+    return said("preset", preset)
 
 
 def preset(name: str = DEFAULT_PRESET) -> SamplingConfig:
@@ -148,8 +183,8 @@ def parse_history(text: str) -> History:
 
 
 def default_history() -> History:
-    """The bounds where none are asked for: ``MEMSCOPE_HISTORY``, else those of ``development``."""
-    return parse_history(os.environ.get("MEMSCOPE_HISTORY") or DEFAULT_HISTORY)
+    """The bounds where none are asked for."""
+    return said("history", parse_history)
 
 
 def _scaled(text: str, units: dict[str, int]) -> float:
@@ -181,8 +216,96 @@ def parse_overhead(text: str) -> float:
 
 
 def default_overhead() -> float:
-    """The budget where none is asked for: ``MEMSCOPE_MAX_OVERHEAD``, else none (0)."""
-    return parse_overhead(os.environ.get("MEMSCOPE_MAX_OVERHEAD") or "none")
+    """The budget where none is asked for, 0 = none."""
+    return said("max_overhead", parse_overhead)
+
+
+def parse_folder(text: str) -> Path | None:
+    """A folder, made absolute; none for ``none`` and for nothing."""
+    return None if text.strip().lower() in NOTHING else Path(text).expanduser().absolute()
+
+
+def parse_every(text: str) -> float:
+    """Seconds from ``300``, ``5m``, ``1h``; ``end`` is 0: at the end only."""
+    word = text.strip().lower()
+    if word in ("end", "0"):
+        return 0.0
+    try:
+        every_s = _scaled(word, {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400})
+    except ValueError:
+        every_s = math.nan
+    return _check_every(every_s)
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    """Names of formats, as they were written: the daemon knows which there are."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    return _check_formats(names)
+
+
+def parse_keep_exports(text: str) -> int:
+    """How many sets stay; 0: all."""
+    count = int(text) if re.fullmatch(r"\d{1,9}", text.strip()) else -1
+    return _check_keep_exports(count)
+
+
+def check_auto_export(order: AutoExport) -> AutoExport:
+    """Hands an order back if it makes sense; else a ConfigurationError. Which formats there are, and whether
+    the folder can be used, is not looked at."""
+    if not Path(order.folder).is_absolute() or "\0" in order.folder:
+        raise ConfigurationError(
+            "config.auto-export-folder",
+            f"{order.folder!r} is no absolute path",
+            "name the folder from the root on: the daemon has a current folder of its own",
+        )
+    if order.every_s:
+        _check_every(order.every_s)
+    _check_formats(order.formats)
+    _check_keep_exports(order.keep_count)
+    return order
+
+
+def _check_every(every_s: float) -> float:
+    if not EVERY_MIN_S <= every_s <= EVERY_MAX_S:
+        raise ConfigurationError(
+            "config.bad-every",
+            f"every {every_s:g} seconds",
+            f"choose seconds from {EVERY_MIN_S:g} on, as in 300, 5m or 1h, or end: at the end only",
+        )
+    return every_s
+
+
+def _check_formats(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not 0 < len(names) <= FORMATS_MAX:
+        raise ConfigurationError(
+            "config.bad-formats", f"{len(names)} formats", f"name 1 to {FORMATS_MAX}: json,collapsed"
+        )
+    return names
+
+
+def _check_keep_exports(count: int) -> int:
+    if not 0 <= count <= KEEP_EXPORTS_MAX:
+        raise ConfigurationError(
+            "config.bad-keep-exports",
+            "that is no number of exports to keep",
+            f"choose a number up to {KEEP_EXPORTS_MAX}, or 0: all stay",
+        )
+    return count
+
+
+#: What the text of each setting means.
+PARSERS: Mapping[str, Callable[[str], object]] = {
+    "daemon": str,
+    "state_dir": parse_folder,
+    "keep": parse_size,
+    "history": parse_history,
+    "max_overhead": parse_overhead,
+    "preset": preset,
+    "auto_export": parse_folder,
+    "every": parse_every,
+    "export_format": parse_formats,
+    "keep_exports": parse_keep_exports,
+}
 
 
 def _check_value(config: SamplingConfig) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tests.support.drills import (
     attach_soak,
+    auto_export,
     bounds,
     clocks,
     forks,
@@ -50,6 +51,7 @@ DRILLS: dict[str, Drill] = {
 #: Not rounds but runs of their own, with options of their own (``scripts/soak NAME --help``).
 RUNS: dict[str, Callable[[list[str]], int]] = {
     "attach": attach_soak.main,
+    "auto-export": auto_export.main,
     "cpython-tests": own_tests.main,
     "forks": forks.main,
     "gunicorn": prefork.main,

@@ -37,16 +37,18 @@ class GetVersionResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., protocol_version: _Optional[int] = ..., pid: _Optional[int] = ...) -> None: ...
 
 class AttachRequest(_message.Message):
-    __slots__ = ("pid", "sampling", "max_overhead_percent", "history")
+    __slots__ = ("pid", "sampling", "max_overhead_percent", "history", "auto_export")
     PID_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     MAX_OVERHEAD_PERCENT_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
+    AUTO_EXPORT_FIELD_NUMBER: _ClassVar[int]
     pid: int
     sampling: _session_pb2.SamplingConfig
     max_overhead_percent: float
     history: str
-    def __init__(self, pid: _Optional[int] = ..., sampling: _Optional[_Union[_session_pb2.SamplingConfig, _Mapping]] = ..., max_overhead_percent: _Optional[float] = ..., history: _Optional[str] = ...) -> None: ...
+    auto_export: _session_pb2.AutoExport
+    def __init__(self, pid: _Optional[int] = ..., sampling: _Optional[_Union[_session_pb2.SamplingConfig, _Mapping]] = ..., max_overhead_percent: _Optional[float] = ..., history: _Optional[str] = ..., auto_export: _Optional[_Union[_session_pb2.AutoExport, _Mapping]] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
     __slots__ = ("progress", "session")
@@ -111,6 +113,20 @@ class AddMarkResponse(_message.Message):
     MARK_FIELD_NUMBER: _ClassVar[int]
     mark: _report_pb2.Mark
     def __init__(self, mark: _Optional[_Union[_report_pb2.Mark, _Mapping]] = ...) -> None: ...
+
+class SetAutoExportRequest(_message.Message):
+    __slots__ = ("session_id", "auto_export")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    AUTO_EXPORT_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    auto_export: _session_pb2.AutoExport
+    def __init__(self, session_id: _Optional[str] = ..., auto_export: _Optional[_Union[_session_pb2.AutoExport, _Mapping]] = ...) -> None: ...
+
+class SetAutoExportResponse(_message.Message):
+    __slots__ = ("session",)
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    session: _session_pb2.Session
+    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ...) -> None: ...
 
 class ListSessionsRequest(_message.Message):
     __slots__ = ("include_ended",)

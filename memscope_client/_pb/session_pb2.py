@@ -25,19 +25,19 @@ _sym_db = _symbol_database.Default()
 from memscope_client._pb import dictionary_pb2 as memscope_dot_v1_dot_dictionary__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19memscope/v1/session.proto\x12\x0bmemscope.v1\x1a\x1cmemscope/v1/dictionary.proto\"f\n\x06Target\x12\x0b\n\x03pid\x18\x01 \x01(\x03\x12\x18\n\x10start_time_ticks\x18\x02 \x01(\x04\x12\x0f\n\x07program\x18\x03 \x01(\t\x12\x16\n\x0epython_version\x18\x04 \x01(\t\x12\x0c\n\x04host\x18\x05 \x01(\t\"\x99\x01\n\x0eSamplingConfig\x12\'\n\x04mode\x18\x01 \x01(\x0e\x32\x19.memscope.v1.SamplingMode\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x0e\n\x06stacks\x18\x03 \x01(\x08\x12\r\n\x05\x64\x65pth\x18\x04 \x01(\r\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x12\n\nseed_given\x18\x06 \x01(\x08\x12\x0e\n\x06preset\x18\x07 \x01(\t\"L\n\nTargetStop\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12\x13\n\x0b\x64uration_ns\x18\x02 \x01(\x03\x12\x18\n\x10interrupted_call\x18\x03 \x01(\x08\"s\n\rAttachFigures\x12\r\n\x05route\x18\x01 \x01(\t\x12&\n\x05stops\x18\x02 \x03(\x0b\x32\x17.memscope.v1.TargetStop\x12\x10\n\x08total_ns\x18\x03 \x01(\x03\x12\x19\n\x11waited_for_gil_ns\x18\x04 \x01(\x03\"\xc4\x03\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12#\n\x06target\x18\x02 \x01(\x0b\x32\x13.memscope.v1.Target\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.memscope.v1.SessionState\x12*\n\nend_reason\x18\x04 \x01(\x0e\x32\x16.memscope.v1.EndReason\x12\x12\n\nend_detail\x18\x05 \x01(\t\x12\x17\n\x0fstarted_unix_ns\x18\x06 \x01(\x03\x12\x13\n\x0b\x64uration_ns\x18\x07 \x01(\x03\x12-\n\x08sampling\x18\x08 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\x12*\n\x06\x61ttach\x18\t \x01(\x0b\x32\x1a.memscope.v1.AttachFigures\x12*\n\x06\x64\x65tach\x18\n \x01(\x0b\x32\x1a.memscope.v1.AttachFigures\x12\x12\n\nstore_path\x18\x0b \x01(\t\x12\x1c\n\x14max_overhead_percent\x18\x0c \x01(\x01\x12\x1f\n\x04step\x18\r \x01(\x0e\x32\x11.memscope.v1.Step\x12\x0e\n\x06paused\x18\x0e \x01(\x08*|\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SESSION_STATE_STARTING\x10\x01\x12\x18\n\x14SESSION_STATE_ACTIVE\x10\x02\x12\x17\n\x13SESSION_STATE_ENDED\x10\x03*\xb5\x01\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45ND_REASON_DETACHED\x10\x01\x12\x1c\n\x18\x45ND_REASON_TARGET_EXITED\x10\x02\x12\x1b\n\x17\x45ND_REASON_SHIPPER_LOST\x10\x03\x12\x1c\n\x18\x45ND_REASON_ATTACH_FAILED\x10\x04\x12\x1a\n\x16\x45ND_REASON_OVER_BUDGET\x10\x05*\x89\x01\n\x04Step\x12\x14\n\x10STEP_UNSPECIFIED\x10\x00\x12\r\n\tSTEP_FULL\x10\x01\x12\x19\n\x15STEP_SHALLOWER_STACKS\x10\x02\x12\x16\n\x12STEP_FEWER_SAMPLES\x10\x03\x12\x16\n\x12STEP_COUNTERS_ONLY\x10\x04\x12\x11\n\rSTEP_DETACHED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19memscope/v1/session.proto\x12\x0bmemscope.v1\x1a\x1cmemscope/v1/dictionary.proto\"f\n\x06Target\x12\x0b\n\x03pid\x18\x01 \x01(\x03\x12\x18\n\x10start_time_ticks\x18\x02 \x01(\x04\x12\x0f\n\x07program\x18\x03 \x01(\t\x12\x16\n\x0epython_version\x18\x04 \x01(\t\x12\x0c\n\x04host\x18\x05 \x01(\t\"\x99\x01\n\x0eSamplingConfig\x12\'\n\x04mode\x18\x01 \x01(\x0e\x32\x19.memscope.v1.SamplingMode\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x0e\n\x06stacks\x18\x03 \x01(\x08\x12\r\n\x05\x64\x65pth\x18\x04 \x01(\r\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x12\n\nseed_given\x18\x06 \x01(\x08\x12\x0e\n\x06preset\x18\x07 \x01(\t\"L\n\nTargetStop\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12\x13\n\x0b\x64uration_ns\x18\x02 \x01(\x03\x12\x18\n\x10interrupted_call\x18\x03 \x01(\x08\"s\n\rAttachFigures\x12\r\n\x05route\x18\x01 \x01(\t\x12&\n\x05stops\x18\x02 \x03(\x0b\x32\x17.memscope.v1.TargetStop\x12\x10\n\x08total_ns\x18\x03 \x01(\x03\x12\x19\n\x11waited_for_gil_ns\x18\x04 \x01(\x03\"R\n\nAutoExport\x12\x0e\n\x06\x66older\x18\x01 \x01(\t\x12\x0f\n\x07\x65very_s\x18\x02 \x01(\x01\x12\x0f\n\x07\x66ormats\x18\x03 \x03(\t\x12\x12\n\nkeep_count\x18\x04 \x01(\r\"\x84\x01\n\x10\x41utoExportStatus\x12\x17\n\x0fwritten_unix_ns\x18\x01 \x01(\x03\x12\x15\n\rwritten_count\x18\x02 \x01(\x04\x12\x15\n\rskipped_count\x18\x03 \x01(\x04\x12\x12\n\nerror_code\x18\x04 \x01(\t\x12\x15\n\rerror_message\x18\x05 \x01(\t\"\xad\x04\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12#\n\x06target\x18\x02 \x01(\x0b\x32\x13.memscope.v1.Target\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.memscope.v1.SessionState\x12*\n\nend_reason\x18\x04 \x01(\x0e\x32\x16.memscope.v1.EndReason\x12\x12\n\nend_detail\x18\x05 \x01(\t\x12\x17\n\x0fstarted_unix_ns\x18\x06 \x01(\x03\x12\x13\n\x0b\x64uration_ns\x18\x07 \x01(\x03\x12-\n\x08sampling\x18\x08 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\x12*\n\x06\x61ttach\x18\t \x01(\x0b\x32\x1a.memscope.v1.AttachFigures\x12*\n\x06\x64\x65tach\x18\n \x01(\x0b\x32\x1a.memscope.v1.AttachFigures\x12\x12\n\nstore_path\x18\x0b \x01(\t\x12\x1c\n\x14max_overhead_percent\x18\x0c \x01(\x01\x12\x1f\n\x04step\x18\r \x01(\x0e\x32\x11.memscope.v1.Step\x12\x0e\n\x06paused\x18\x0e \x01(\x08\x12,\n\x0b\x61uto_export\x18\x0f \x01(\x0b\x32\x17.memscope.v1.AutoExport\x12\x39\n\x12\x61uto_export_status\x18\x10 \x01(\x0b\x32\x1d.memscope.v1.AutoExportStatus*|\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SESSION_STATE_STARTING\x10\x01\x12\x18\n\x14SESSION_STATE_ACTIVE\x10\x02\x12\x17\n\x13SESSION_STATE_ENDED\x10\x03*\xb5\x01\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45ND_REASON_DETACHED\x10\x01\x12\x1c\n\x18\x45ND_REASON_TARGET_EXITED\x10\x02\x12\x1b\n\x17\x45ND_REASON_SHIPPER_LOST\x10\x03\x12\x1c\n\x18\x45ND_REASON_ATTACH_FAILED\x10\x04\x12\x1a\n\x16\x45ND_REASON_OVER_BUDGET\x10\x05*\x89\x01\n\x04Step\x12\x14\n\x10STEP_UNSPECIFIED\x10\x00\x12\r\n\tSTEP_FULL\x10\x01\x12\x19\n\x15STEP_SHALLOWER_STACKS\x10\x02\x12\x16\n\x12STEP_FEWER_SAMPLES\x10\x03\x12\x16\n\x12STEP_COUNTERS_ONLY\x10\x04\x12\x11\n\rSTEP_DETACHED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'memscope.v1.session_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SESSIONSTATE']._serialized_start=982
-  _globals['_SESSIONSTATE']._serialized_end=1106
-  _globals['_ENDREASON']._serialized_start=1109
-  _globals['_ENDREASON']._serialized_end=1290
-  _globals['_STEP']._serialized_start=1293
-  _globals['_STEP']._serialized_end=1430
+  _globals['_SESSIONSTATE']._serialized_start=1306
+  _globals['_SESSIONSTATE']._serialized_end=1430
+  _globals['_ENDREASON']._serialized_start=1433
+  _globals['_ENDREASON']._serialized_end=1614
+  _globals['_STEP']._serialized_start=1617
+  _globals['_STEP']._serialized_end=1754
   _globals['_TARGET']._serialized_start=72
   _globals['_TARGET']._serialized_end=174
   _globals['_SAMPLINGCONFIG']._serialized_start=177
@@ -46,6 +46,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TARGETSTOP']._serialized_end=408
   _globals['_ATTACHFIGURES']._serialized_start=410
   _globals['_ATTACHFIGURES']._serialized_end=525
-  _globals['_SESSION']._serialized_start=528
-  _globals['_SESSION']._serialized_end=980
+  _globals['_AUTOEXPORT']._serialized_start=527
+  _globals['_AUTOEXPORT']._serialized_end=609
+  _globals['_AUTOEXPORTSTATUS']._serialized_start=612
+  _globals['_AUTOEXPORTSTATUS']._serialized_end=744
+  _globals['_SESSION']._serialized_start=747
+  _globals['_SESSION']._serialized_end=1304
 # @@protoc_insertion_point(module_scope)

@@ -103,8 +103,34 @@ class AttachFigures(_message.Message):
     waited_for_gil_ns: int
     def __init__(self, route: _Optional[str] = ..., stops: _Optional[_Iterable[_Union[TargetStop, _Mapping]]] = ..., total_ns: _Optional[int] = ..., waited_for_gil_ns: _Optional[int] = ...) -> None: ...
 
+class AutoExport(_message.Message):
+    __slots__ = ("folder", "every_s", "formats", "keep_count")
+    FOLDER_FIELD_NUMBER: _ClassVar[int]
+    EVERY_S_FIELD_NUMBER: _ClassVar[int]
+    FORMATS_FIELD_NUMBER: _ClassVar[int]
+    KEEP_COUNT_FIELD_NUMBER: _ClassVar[int]
+    folder: str
+    every_s: float
+    formats: _containers.RepeatedScalarFieldContainer[str]
+    keep_count: int
+    def __init__(self, folder: _Optional[str] = ..., every_s: _Optional[float] = ..., formats: _Optional[_Iterable[str]] = ..., keep_count: _Optional[int] = ...) -> None: ...
+
+class AutoExportStatus(_message.Message):
+    __slots__ = ("written_unix_ns", "written_count", "skipped_count", "error_code", "error_message")
+    WRITTEN_UNIX_NS_FIELD_NUMBER: _ClassVar[int]
+    WRITTEN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_CODE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    written_unix_ns: int
+    written_count: int
+    skipped_count: int
+    error_code: str
+    error_message: str
+    def __init__(self, written_unix_ns: _Optional[int] = ..., written_count: _Optional[int] = ..., skipped_count: _Optional[int] = ..., error_code: _Optional[str] = ..., error_message: _Optional[str] = ...) -> None: ...
+
 class Session(_message.Message):
-    __slots__ = ("session_id", "target", "state", "end_reason", "end_detail", "started_unix_ns", "duration_ns", "sampling", "attach", "detach", "store_path", "max_overhead_percent", "step", "paused")
+    __slots__ = ("session_id", "target", "state", "end_reason", "end_detail", "started_unix_ns", "duration_ns", "sampling", "attach", "detach", "store_path", "max_overhead_percent", "step", "paused", "auto_export", "auto_export_status")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +145,8 @@ class Session(_message.Message):
     MAX_OVERHEAD_PERCENT_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
+    AUTO_EXPORT_FIELD_NUMBER: _ClassVar[int]
+    AUTO_EXPORT_STATUS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     target: Target
     state: SessionState
@@ -133,4 +161,6 @@ class Session(_message.Message):
     max_overhead_percent: float
     step: Step
     paused: bool
-    def __init__(self, session_id: _Optional[str] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., state: _Optional[_Union[SessionState, str]] = ..., end_reason: _Optional[_Union[EndReason, str]] = ..., end_detail: _Optional[str] = ..., started_unix_ns: _Optional[int] = ..., duration_ns: _Optional[int] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., attach: _Optional[_Union[AttachFigures, _Mapping]] = ..., detach: _Optional[_Union[AttachFigures, _Mapping]] = ..., store_path: _Optional[str] = ..., max_overhead_percent: _Optional[float] = ..., step: _Optional[_Union[Step, str]] = ..., paused: bool = ...) -> None: ...
+    auto_export: AutoExport
+    auto_export_status: AutoExportStatus
+    def __init__(self, session_id: _Optional[str] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., state: _Optional[_Union[SessionState, str]] = ..., end_reason: _Optional[_Union[EndReason, str]] = ..., end_detail: _Optional[str] = ..., started_unix_ns: _Optional[int] = ..., duration_ns: _Optional[int] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., attach: _Optional[_Union[AttachFigures, _Mapping]] = ..., detach: _Optional[_Union[AttachFigures, _Mapping]] = ..., store_path: _Optional[str] = ..., max_overhead_percent: _Optional[float] = ..., step: _Optional[_Union[Step, str]] = ..., paused: bool = ..., auto_export: _Optional[_Union[AutoExport, _Mapping]] = ..., auto_export_status: _Optional[_Union[AutoExportStatus, _Mapping]] = ...) -> None: ...

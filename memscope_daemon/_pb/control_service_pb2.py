@@ -26,7 +26,7 @@ from memscope_daemon._pb import report_pb2 as memscope_dot_v1_dot_report__pb2
 from memscope_daemon._pb import session_pb2 as memscope_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!memscope/v1/control_service.proto\x12\x0bmemscope.v1\x1a\x18memscope/v1/report.proto\x1a\x19memscope/v1/session.proto\"d\n\x0b\x45rrorDetail\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tnext_step\x18\x03 \x01(\t\x12\x11\n\texit_code\x18\x04 \x01(\x05\x12\x10\n\x08severity\x18\x05 \x01(\t\"\x13\n\x11GetVersionRequest\"L\n\x12GetVersionResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x18\n\x10protocol_version\x18\x02 \x01(\r\x12\x0b\n\x03pid\x18\x03 \x01(\x03\"z\n\rAttachRequest\x12\x0b\n\x03pid\x18\x01 \x01(\x03\x12-\n\x08sampling\x18\x02 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\x12\x1c\n\x14max_overhead_percent\x18\x03 \x01(\x01\x12\x0f\n\x07history\x18\x04 \x01(\t\"X\n\x0e\x41ttachResponse\x12\x12\n\x08progress\x18\x01 \x01(\tH\x00\x12\'\n\x07session\x18\x02 \x01(\x0b\x32\x14.memscope.v1.SessionH\x00\x42\t\n\x07message\"0\n\rDetachRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x03\"7\n\x0e\x44\x65tachResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Session\"W\n\x12SetSamplingRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12-\n\x08sampling\x18\x02 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\"<\n\x13SetSamplingResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Session\"6\n\x10SetPausedRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06paused\x18\x02 \x01(\x08\":\n\x11SetPausedResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Session\"3\n\x0e\x41\x64\x64MarkRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\"2\n\x0f\x41\x64\x64MarkResponse\x12\x1f\n\x04mark\x18\x01 \x01(\x0b\x32\x11.memscope.v1.Mark\",\n\x13ListSessionsRequest\x12\x15\n\rinclude_ended\x18\x01 \x01(\x08\">\n\x14ListSessionsResponse\x12&\n\x08sessions\x18\x01 \x03(\x0b\x32\x14.memscope.v1.Session2\x99\x04\n\x07\x43ontrol\x12M\n\nGetVersion\x12\x1e.memscope.v1.GetVersionRequest\x1a\x1f.memscope.v1.GetVersionResponse\x12\x43\n\x06\x41ttach\x12\x1a.memscope.v1.AttachRequest\x1a\x1b.memscope.v1.AttachResponse0\x01\x12\x41\n\x06\x44\x65tach\x12\x1a.memscope.v1.DetachRequest\x1a\x1b.memscope.v1.DetachResponse\x12P\n\x0bSetSampling\x12\x1f.memscope.v1.SetSamplingRequest\x1a .memscope.v1.SetSamplingResponse\x12S\n\x0cListSessions\x12 .memscope.v1.ListSessionsRequest\x1a!.memscope.v1.ListSessionsResponse\x12J\n\tSetPaused\x12\x1d.memscope.v1.SetPausedRequest\x1a\x1e.memscope.v1.SetPausedResponse\x12\x44\n\x07\x41\x64\x64Mark\x12\x1b.memscope.v1.AddMarkRequest\x1a\x1c.memscope.v1.AddMarkResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!memscope/v1/control_service.proto\x12\x0bmemscope.v1\x1a\x18memscope/v1/report.proto\x1a\x19memscope/v1/session.proto\"d\n\x0b\x45rrorDetail\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tnext_step\x18\x03 \x01(\t\x12\x11\n\texit_code\x18\x04 \x01(\x05\x12\x10\n\x08severity\x18\x05 \x01(\t\"\x13\n\x11GetVersionRequest\"L\n\x12GetVersionResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x18\n\x10protocol_version\x18\x02 \x01(\r\x12\x0b\n\x03pid\x18\x03 \x01(\x03\"\xa8\x01\n\rAttachRequest\x12\x0b\n\x03pid\x18\x01 \x01(\x03\x12-\n\x08sampling\x18\x02 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\x12\x1c\n\x14max_overhead_percent\x18\x03 \x01(\x01\x12\x0f\n\x07history\x18\x04 \x01(\t\x12,\n\x0b\x61uto_export\x18\x05 \x01(\x0b\x32\x17.memscope.v1.AutoExport\"X\n\x0e\x41ttachResponse\x12\x12\n\x08progress\x18\x01 \x01(\tH\x00\x12\'\n\x07session\x18\x02 \x01(\x0b\x32\x14.memscope.v1.SessionH\x00\x42\t\n\x07message\"0\n\rDetachRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x03\"7\n\x0e\x44\x65tachResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Session\"W\n\x12SetSamplingRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12-\n\x08sampling\x18\x02 \x01(\x0b\x32\x1b.memscope.v1.SamplingConfig\"<\n\x13SetSamplingResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Session\"6\n\x10SetPausedRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06paused\x18\x02 \x01(\x08\":\n\x11SetPausedResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Session\"3\n\x0e\x41\x64\x64MarkRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\"2\n\x0f\x41\x64\x64MarkResponse\x12\x1f\n\x04mark\x18\x01 \x01(\x0b\x32\x11.memscope.v1.Mark\"X\n\x14SetAutoExportRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12,\n\x0b\x61uto_export\x18\x02 \x01(\x0b\x32\x17.memscope.v1.AutoExport\">\n\x15SetAutoExportResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Session\",\n\x13ListSessionsRequest\x12\x15\n\rinclude_ended\x18\x01 \x01(\x08\">\n\x14ListSessionsResponse\x12&\n\x08sessions\x18\x01 \x03(\x0b\x32\x14.memscope.v1.Session2\xf1\x04\n\x07\x43ontrol\x12M\n\nGetVersion\x12\x1e.memscope.v1.GetVersionRequest\x1a\x1f.memscope.v1.GetVersionResponse\x12\x43\n\x06\x41ttach\x12\x1a.memscope.v1.AttachRequest\x1a\x1b.memscope.v1.AttachResponse0\x01\x12\x41\n\x06\x44\x65tach\x12\x1a.memscope.v1.DetachRequest\x1a\x1b.memscope.v1.DetachResponse\x12P\n\x0bSetSampling\x12\x1f.memscope.v1.SetSamplingRequest\x1a .memscope.v1.SetSamplingResponse\x12V\n\rSetAutoExport\x12!.memscope.v1.SetAutoExportRequest\x1a\".memscope.v1.SetAutoExportResponse\x12S\n\x0cListSessions\x12 .memscope.v1.ListSessionsRequest\x1a!.memscope.v1.ListSessionsResponse\x12J\n\tSetPaused\x12\x1d.memscope.v1.SetPausedRequest\x1a\x1e.memscope.v1.SetPausedResponse\x12\x44\n\x07\x41\x64\x64Mark\x12\x1b.memscope.v1.AddMarkRequest\x1a\x1c.memscope.v1.AddMarkResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,30 +39,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETVERSIONREQUEST']._serialized_end=224
   _globals['_GETVERSIONRESPONSE']._serialized_start=226
   _globals['_GETVERSIONRESPONSE']._serialized_end=302
-  _globals['_ATTACHREQUEST']._serialized_start=304
-  _globals['_ATTACHREQUEST']._serialized_end=426
-  _globals['_ATTACHRESPONSE']._serialized_start=428
-  _globals['_ATTACHRESPONSE']._serialized_end=516
-  _globals['_DETACHREQUEST']._serialized_start=518
-  _globals['_DETACHREQUEST']._serialized_end=566
-  _globals['_DETACHRESPONSE']._serialized_start=568
-  _globals['_DETACHRESPONSE']._serialized_end=623
-  _globals['_SETSAMPLINGREQUEST']._serialized_start=625
-  _globals['_SETSAMPLINGREQUEST']._serialized_end=712
-  _globals['_SETSAMPLINGRESPONSE']._serialized_start=714
-  _globals['_SETSAMPLINGRESPONSE']._serialized_end=774
-  _globals['_SETPAUSEDREQUEST']._serialized_start=776
-  _globals['_SETPAUSEDREQUEST']._serialized_end=830
-  _globals['_SETPAUSEDRESPONSE']._serialized_start=832
-  _globals['_SETPAUSEDRESPONSE']._serialized_end=890
-  _globals['_ADDMARKREQUEST']._serialized_start=892
-  _globals['_ADDMARKREQUEST']._serialized_end=943
-  _globals['_ADDMARKRESPONSE']._serialized_start=945
-  _globals['_ADDMARKRESPONSE']._serialized_end=995
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=997
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=1041
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1043
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1105
-  _globals['_CONTROL']._serialized_start=1108
-  _globals['_CONTROL']._serialized_end=1645
+  _globals['_ATTACHREQUEST']._serialized_start=305
+  _globals['_ATTACHREQUEST']._serialized_end=473
+  _globals['_ATTACHRESPONSE']._serialized_start=475
+  _globals['_ATTACHRESPONSE']._serialized_end=563
+  _globals['_DETACHREQUEST']._serialized_start=565
+  _globals['_DETACHREQUEST']._serialized_end=613
+  _globals['_DETACHRESPONSE']._serialized_start=615
+  _globals['_DETACHRESPONSE']._serialized_end=670
+  _globals['_SETSAMPLINGREQUEST']._serialized_start=672
+  _globals['_SETSAMPLINGREQUEST']._serialized_end=759
+  _globals['_SETSAMPLINGRESPONSE']._serialized_start=761
+  _globals['_SETSAMPLINGRESPONSE']._serialized_end=821
+  _globals['_SETPAUSEDREQUEST']._serialized_start=823
+  _globals['_SETPAUSEDREQUEST']._serialized_end=877
+  _globals['_SETPAUSEDRESPONSE']._serialized_start=879
+  _globals['_SETPAUSEDRESPONSE']._serialized_end=937
+  _globals['_ADDMARKREQUEST']._serialized_start=939
+  _globals['_ADDMARKREQUEST']._serialized_end=990
+  _globals['_ADDMARKRESPONSE']._serialized_start=992
+  _globals['_ADDMARKRESPONSE']._serialized_end=1042
+  _globals['_SETAUTOEXPORTREQUEST']._serialized_start=1044
+  _globals['_SETAUTOEXPORTREQUEST']._serialized_end=1132
+  _globals['_SETAUTOEXPORTRESPONSE']._serialized_start=1134
+  _globals['_SETAUTOEXPORTRESPONSE']._serialized_end=1196
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=1198
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=1242
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1244
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1306
+  _globals['_CONTROL']._serialized_start=1309
+  _globals['_CONTROL']._serialized_end=1934
 # @@protoc_insertion_point(module_scope)

@@ -54,6 +54,11 @@ class ControlStub(object):
                 request_serializer=memscope_dot_v1_dot_control__service__pb2.SetSamplingRequest.SerializeToString,
                 response_deserializer=memscope_dot_v1_dot_control__service__pb2.SetSamplingResponse.FromString,
                 _registered_method=True)
+        self.SetAutoExport = channel.unary_unary(
+                '/memscope.v1.Control/SetAutoExport',
+                request_serializer=memscope_dot_v1_dot_control__service__pb2.SetAutoExportRequest.SerializeToString,
+                response_deserializer=memscope_dot_v1_dot_control__service__pb2.SetAutoExportResponse.FromString,
+                _registered_method=True)
         self.ListSessions = channel.unary_unary(
                 '/memscope.v1.Control/ListSessions',
                 request_serializer=memscope_dot_v1_dot_control__service__pb2.ListSessionsRequest.SerializeToString,
@@ -94,6 +99,12 @@ class ControlServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetSampling(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetAutoExport(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +151,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.SetSampling,
                     request_deserializer=memscope_dot_v1_dot_control__service__pb2.SetSamplingRequest.FromString,
                     response_serializer=memscope_dot_v1_dot_control__service__pb2.SetSamplingResponse.SerializeToString,
+            ),
+            'SetAutoExport': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetAutoExport,
+                    request_deserializer=memscope_dot_v1_dot_control__service__pb2.SetAutoExportRequest.FromString,
+                    response_serializer=memscope_dot_v1_dot_control__service__pb2.SetAutoExportResponse.SerializeToString,
             ),
             'ListSessions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSessions,
@@ -265,6 +281,33 @@ class Control(object):
             '/memscope.v1.Control/SetSampling',
             memscope_dot_v1_dot_control__service__pb2.SetSamplingRequest.SerializeToString,
             memscope_dot_v1_dot_control__service__pb2.SetSamplingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetAutoExport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/memscope.v1.Control/SetAutoExport',
+            memscope_dot_v1_dot_control__service__pb2.SetAutoExportRequest.SerializeToString,
+            memscope_dot_v1_dot_control__service__pb2.SetAutoExportResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -7,12 +7,15 @@ import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from memscope_daemon import config
 from memscope_daemon.errors import ConfigurationError
 from memscope_daemon.model.sampling import DEFAULT_PRESET, PRESETS, SamplingConfig, SamplingMode
 from memscope_daemon.render.formats import DEFAULT_FORMATS, FORMATS
+
+if TYPE_CHECKING:
+    from memscope_client import AutoExport
 
 Value = TypeVar("Value")
 
@@ -100,7 +103,9 @@ def pid_or_session(text: str) -> str:
     )
 
 
-def add_sampling(parser: argparse.ArgumentParser, default: str = f"{DEFAULT_PRESET}, 512 KiB") -> None:
+def add_sampling(
+    parser: argparse.ArgumentParser, default: str = f"as set, else {DEFAULT_PRESET}, 512 KiB"
+) -> None:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--preset", choices=sorted(PRESETS), help=f"a known setting (default: {default})")
     how.add_argument("--rate", metavar="P", type=float, help="probability of each allocation, above 0 to 1")
@@ -117,7 +122,7 @@ def add_overhead(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         type=checked(config.parse_overhead),
         help="of the target's processor time: above it memscope takes shallower stacks, then fewer samples,"
-        " then none, then leaves (default: MEMSCOPE_MAX_OVERHEAD, else none: the sampling stays as asked)",
+        " then none, then leaves (default: as set, else none: the sampling stays as asked)",
     )
 
 
@@ -144,6 +149,56 @@ def interval(text: str) -> float:
     return value
 
 
+def add_auto_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--auto-export",
+        metavar="DIR",
+        help="the daemon writes reports below DIR by itself, at the end whatever it is; none: it writes none",
+    )
+    parser.add_argument(
+        "--every",
+        metavar="S",
+        type=checked(config.parse_every),
+        help="and each S seconds (also 5m, 1h; default: at the end only)",
+    )
+    parser.add_argument(
+        "--export-format",
+        metavar="LIST",
+        type=checked(config.parse_formats),
+        help="their formats, e.g. json,collapsed (default: json)",
+    )
+    parser.add_argument(
+        "--keep-exports",
+        metavar="N",
+        type=checked(config.parse_keep_exports),
+        help="so many of the newest stay (default: 10; 0: all)",
+    )
+
+
+def auto_export_of(args: argparse.Namespace) -> AutoExport | None:
+    """What the daemon is to write by itself, by the command line and the settings; None: nothing."""
+    given = args.auto_export
+    folder = config.said("auto_export", config.parse_folder) if given is None else config.parse_folder(given)
+    if folder is None:
+        if not (args.every is None and args.export_format is None and args.keep_exports is None):
+            raise ConfigurationError(
+                "config.no-auto-export",
+                "it is said how reports are to be written, and not where",
+                "name a folder: --auto-export DIR",
+            )
+        return None
+    from memscope_client import AutoExport
+
+    return AutoExport(
+        str(folder),
+        config.said("every", config.parse_every) if args.every is None else args.every,
+        args.export_format or config.said("export_format", config.parse_formats),
+        config.said("keep_exports", config.parse_keep_exports)
+        if args.keep_exports is None
+        else args.keep_exports,
+    )
+
+
 def overhead_of(args: argparse.Namespace) -> float:
     """The budget in percent, 0 = none."""
     return config.default_overhead() if args.max_overhead is None else float(args.max_overhead)
@@ -152,7 +207,7 @@ def overhead_of(args: argparse.Namespace) -> float:
 def sampling_of(args: argparse.Namespace, before: SamplingConfig | None = None) -> SamplingConfig:
     """The sampling that was asked for, checked; a ConfigurationError (exit code 2) otherwise. What was not
     named is as ``before``, or as by default; but for the seed, which is chosen anew."""
-    chosen = before or config.preset(DEFAULT_PRESET)
+    chosen = before or config.default_preset()
     if args.rate is not None:
         chosen = dataclasses.replace(chosen, mode=SamplingMode.RATE, value=args.rate, preset="")
     elif args.bytes is not None:

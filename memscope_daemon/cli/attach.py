@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from memscope_client.errors import DaemonError
 from memscope_daemon import config
 from memscope_daemon.cli.arguments import (
+    add_auto_export,
     add_history,
     add_output,
     add_overhead,
     add_pid,
     add_refresh,
     add_sampling,
+    auto_export_of,
     overhead_of,
     sampling_of,
     seconds,
@@ -28,7 +30,7 @@ from memscope_daemon.model.sampling import SamplingConfig
 
 if TYPE_CHECKING:
     from memscope_client import Client, Sampling, Session
-    from memscope_daemon.cli.follow import Looking
+    from memscope_daemon.cli.follow import Looking, Wanted
 
 EXAMPLES = """\
 examples:
@@ -39,6 +41,7 @@ examples:
   memscoped attach 4242 --max-overhead 2         step back before it costs more than 2 %
   memscoped attach 4242 --duration 5 --json | jq .hotspots[0]
   memscoped attach 4242 --duration 5 --format html,speedscope   these files
+  memscoped attach 4242 --auto-export r --every 5m    a report in r/ each five minutes, and at the end
   memscoped attach 4242 --background             return at once; `memscoped detach 4242` reports
 """
 
@@ -55,6 +58,7 @@ def register(commands: Any) -> None:
     add_sampling(parser)
     add_overhead(parser)
     add_history(parser, "as the daemon was told")
+    add_auto_export(parser)
     parser.add_argument("--duration", metavar="S", type=seconds, help="detach and report after S seconds")
     parser.add_argument("--no-live", action="store_true", help="no live view, only the report at the end")
     add_refresh(parser)
@@ -68,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     sampling = sampling_of(args)
     if args.history:
         config.parse_history(args.history)
+    auto_export = auto_export_of(args)
     if args.background and args.duration is not None:
         raise ConfigurationError(
             "config.background-duration", "--background has no --duration", "leave one of the two out"
@@ -86,16 +91,25 @@ def run(args: argparse.Namespace) -> int:
                 f"the server at {args.daemon} takes events and does not look after targets",
                 "leave out --max-overhead, or --daemon",
             ) from error
+        if args.auto_export:
+            raise ConfigurationError(
+                "config.auto-export-needs-daemon",
+                f"the server at {args.daemon} takes events and writes no reports",
+                "leave out --auto-export, or --daemon",
+            ) from error
         from memscope_daemon.attach.host import require_supported
 
         require_supported()
         from memscope_daemon.cli import agent
 
         return agent.run(args.pid, sampling, args.daemon, args.duration)
-    return _background(args, sampling, client) if args.background else _foreground(args, sampling, client)
+    from memscope_daemon.cli.follow import Wanted
+
+    wanted = Wanted(wire_sampling(sampling), overhead_of(args), args.history or "", auto_export)
+    return _background(args, wanted, client) if args.background else _foreground(args, wanted, client)
 
 
-def _foreground(args: argparse.Namespace, sampling: SamplingConfig, running: Client | None) -> int:
+def _foreground(args: argparse.Namespace, wanted: Wanted, running: Client | None) -> int:
     from memscope_daemon.cli.endpoint import carried
     from memscope_daemon.cli.follow import Ending, Foreground
     from memscope_daemon.cli.outcome import Presentation, present
@@ -105,16 +119,11 @@ def _foreground(args: argparse.Namespace, sampling: SamplingConfig, running: Cli
     with SignalsAsEvents(events), running or carried() as client:
         foreground = Foreground(client, events)
         is_live = _is_live(args)
-        session = foreground.attach(
-            args.pid,
-            wire_sampling(sampling),
-            overhead_of(args),
-            args.history or "",
-            _prepare_live_view if is_live else None,
-        )
+        session = foreground.attach(args.pid, wanted, _prepare_live_view if is_live else None)
         if isinstance(session, Ending):
             return session.exit_code
         say(f"tracking {session.target.program or args.pid}, session {session.session_id}")
+        _check_order(wanted, session)
         with _live_view(client, session, events, args.refresh) if is_live else _nobody() as look:
             why = foreground.watch(session, args.duration, look)
         ending = foreground.end(session, why)
@@ -123,22 +132,25 @@ def _foreground(args: argparse.Namespace, sampling: SamplingConfig, running: Cli
         return ending.exit_code
 
 
-def _background(args: argparse.Namespace, sampling: SamplingConfig, running: Client | None) -> int:
+def _background(args: argparse.Namespace, wanted: Wanted, running: Client | None) -> int:
     from memscope_daemon.cli.endpoint import start_background
 
     with running or start_background(args.out, args.format) as client:
-        attachment = client.attach(
-            args.pid,
-            wire_sampling(sampling),
-            max_overhead_percent=overhead_of(args),
-            history=args.history or "",
-        )
+        attachment = wanted.attach(client, args.pid)
         for text in attachment:
             say(text)
         session = attachment.result()
+    _check_order(wanted, session)
     say(f"tracking {session.target.program or args.pid}; for the report: memscoped detach {args.pid}")
     print(session.session_id)
     return int(ExitCode.DONE)
+
+
+def _check_order(wanted: Wanted, session: Session) -> None:
+    if session.auto_export.folder:
+        say(f"reports are written below {session.auto_export.folder}")
+    elif wanted.auto_export is not None:
+        say("this daemon is of an older version: it will write no reports by itself")
 
 
 def _is_live(args: argparse.Namespace) -> bool:

@@ -1,15 +1,14 @@
-"""Files of a report: written whole or not at all, readable by their owner alone."""
+"""The files of a report that a command writes."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from memscope_daemon.errors import ExportError
+from memscope_daemon.files import write_whole
 
 
 def default_folder(program: str, pid: int) -> Path:
@@ -33,34 +32,3 @@ def write_all(folder: Path, contents: Mapping[str, bytes]) -> tuple[Path, ...]:
             partial=tuple(str(path) for path in written),
         ) from error
     return tuple(written)
-
-
-def write_whole(path: Path, content: bytes) -> Path:
-    """Writes aside, syncs, renames: a crash at any moment leaves the old file or the new one."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with os.fdopen(_create(aside), "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        aside.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            aside.unlink()
-        raise
-    _sync_folder(path.parent)
-    return path
-
-
-def _create(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-
-
-def _sync_folder(folder: Path) -> None:
-    """The rename itself reaches the disk only with the folder; some file systems cannot, and say so."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

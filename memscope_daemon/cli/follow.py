@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from memscope_client import Attachment, Client, DaemonError, Sampling, Session
+from memscope_client import Attachment, AutoExport, Client, DaemonError, Sampling, Session
 from memscope_daemon.cli.messages import say
 from memscope_daemon.cli.outcome import ended_code
 from memscope_daemon.cli.signals import Signalled
@@ -32,6 +32,25 @@ class Looking(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an attach is asked for; see ``Client.attach``."""
+
+    sampling: Sampling
+    max_overhead_percent: float = 0.0
+    history: str = ""
+    auto_export: AutoExport | None = None
+
+    def attach(self, client: Client, pid: int) -> Attachment:
+        return client.attach(
+            pid,
+            self.sampling,
+            max_overhead_percent=self.max_overhead_percent,
+            history=self.history,
+            auto_export=self.auto_export,
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Progress:
     text: str
 
@@ -45,7 +64,7 @@ class Finished:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Wanted:
+class Leaving:
     """The session is to end now; the command ends with ``exit_code``."""
 
     exit_code: int
@@ -67,20 +86,13 @@ class Foreground:
         self._events = events
 
     def attach(
-        self,
-        pid: int,
-        sampling: Sampling,
-        max_overhead_percent: float,
-        history: str = "",
-        meanwhile: Callable[[], None] | None = None,
+        self, pid: int, wanted: Wanted, meanwhile: Callable[[], None] | None = None
     ) -> Session | Ending:
         """Waits until tracking is active; a signal meanwhile gives up. A refusal is a DaemonError.
 
         ``meanwhile``: what is to be done while the daemon is at it.
         """
-        attachment = self._client.attach(
-            pid, sampling, max_overhead_percent=max_overhead_percent, history=history
-        )
+        attachment = wanted.attach(self._client, pid)
         self._call(lambda: self._attach(attachment))
         if meanwhile is not None:
             meanwhile()
@@ -104,7 +116,7 @@ class Foreground:
                     raise event.error or AssertionError("a call that is over has a result")
                 return event.session
 
-    def watch(self, session: Session, duration_s: float | None, look: Looking | None) -> Session | Wanted:
+    def watch(self, session: Session, duration_s: float | None, look: Looking | None) -> Session | Leaving:
         """Until the time is over, a signal comes, or whoever looks has had enough: then it is :meth:`end`'s
         turn. Or until the session ends by itself: that session."""
         ends = time.monotonic() + duration_s if duration_s is not None else None
@@ -113,20 +125,20 @@ class Foreground:
         while True:
             event = self._next(due if ends is None else min(due, ends))
             if isinstance(event, Signalled):
-                return Wanted(event.exit_code)
+                return Leaving(event.exit_code)
             if ends is not None and time.monotonic() >= ends:
-                return Wanted(int(ExitCode.DONE))
+                return Leaving(int(ExitCode.DONE))
             if event is not None and look is not None and look.take(event):
-                return Wanted(int(ExitCode.DONE))
+                return Leaving(int(ExitCode.DONE))
             if time.monotonic() >= due:
                 now = self._find(session)
                 if now.is_ended:
                     return now
                 due = time.monotonic() + each_s
 
-    def end(self, session: Session, why: Session | Wanted) -> Ending:
+    def end(self, session: Session, why: Session | Leaving) -> Ending:
         """Hooks are out when it returns. ``why``: what :meth:`watch` said."""
-        if isinstance(why, Wanted):
+        if isinstance(why, Leaving):
             return self._detach(session, why.exit_code)
         return Ending(why, int(ended_code(why)))
 

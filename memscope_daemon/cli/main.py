@@ -12,6 +12,7 @@ from memscope_daemon import __version__
 from memscope_daemon.cli import (
     attach,
     completion,
+    config,
     detach,
     doctor,
     export,
@@ -45,6 +46,7 @@ COMMANDS = (
     inspect,
     doctor,
     serve,
+    config,
     completion,
     man,
 )

@@ -43,9 +43,9 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--keep",
         metavar="SIZE",
-        help="of captures of sessions that are over, so much is kept (10G; also MEMSCOPE_KEEP)",
+        help="of captures of sessions that are over, so much is kept (default: as set, else 10G)",
     )
-    add_history(parser, "MEMSCOPE_HISTORY, else development")
+    add_history(parser, "as set, else development")
     parser.add_argument(
         "--export",
         metavar="DIR",
@@ -89,6 +89,10 @@ def run(args: argparse.Namespace) -> int:
 
 class Keeper:
     """Looks after the sessions of a daemon: exports those nobody fetches, knows when all are over.
+
+    Its files are of the end alone, for whoever left a session in the background, and are written once. What
+    was ordered by ``--auto-export`` the daemon writes by itself, whoever keeps it (``server/auto_export``);
+    a session may have both.
 
     ``stamp``: of its sessions. They are listed only where one has ended by itself: a daemon that has hundreds
     of them which are over does not look at each all the time.

@@ -6,6 +6,7 @@ import dataclasses
 import enum
 from typing import NamedTuple
 
+from memscope_daemon.model.auto_export import AutoExport, AutoExportStatus
 from memscope_daemon.model.sampling import SamplingConfig
 
 
@@ -84,6 +85,7 @@ class SessionInfo:
 
     ``started_unix_ns``: wall clock at session time 0. ``sampling``: in force now.
     ``max_overhead_percent``: the budget, 0 = none. ``paused``: by a user; the budget's pauses are steps.
+    ``auto_export`` None: nothing is written by itself.
     """
 
     session_id: str
@@ -100,3 +102,5 @@ class SessionInfo:
     max_overhead_percent: float = 0.0
     step: Step = Step.FULL
     paused: bool = False
+    auto_export: AutoExport | None = None
+    auto_export_status: AutoExportStatus = AutoExportStatus()  # noqa: RUF009 (frozen)

@@ -56,6 +56,7 @@ def document(report: Report) -> Json:
         "pauses": [_pause(pause) for pause in report.pauses],
         "marks": [_mark(mark) for mark in report.marks],
         "history": _history(report.history),
+        "auto_export": _auto_export(report.session),
         "resident_memory": {
             "now_bytes": report.resident.now_bytes,
             "at_attach_bytes": report.resident.at_attach_bytes,
@@ -137,6 +138,23 @@ def _history(history: HistoryFigures) -> Json:
         "kept_count": history.kept_count,
         "forgotten_count": history.forgotten_count,
         "forgotten_until_ns": history.until_ns,
+    }
+
+
+def _auto_export(session: SessionInfo) -> Json | None:
+    order, status = session.auto_export, session.auto_export_status
+    if order is None:
+        return None
+    return {
+        "folder": order.folder,
+        "every_s": order.every_s or None,
+        "formats": list(order.formats),
+        "keep_count": order.keep_count or None,
+        "written_unix_ns": status.written_unix_ns or None,
+        "written_count": status.written_count,
+        "skipped_count": status.skipped_count,
+        "error_code": status.error_code or None,
+        "error_message": status.error_message or None,
     }
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from memscope_daemon import clock
 from memscope_daemon.errors import AnalysisError, MemscopeError, SystemFailure
 from memscope_daemon.model.history import DEFAULT_HISTORY, HISTORIES, History
-from memscope_daemon.model.session import EndReason, SessionInfo, SessionStamp
+from memscope_daemon.model.session import EndReason, SessionInfo, SessionStamp, SessionState
 from memscope_daemon.server.chore import Chore
 from memscope_daemon.server.points import Room
 from memscope_daemon.server.sessions import REST_AFTER_NS, Entry
+from memscope_daemon.server.terms import recalled_session
 from memscope_daemon.store import retention
+from memscope_daemon.store.capture import peek
 from memscope_daemon.store.engine import Engines
 
 LOG = logging.getLogger("memscope.sessions")
@@ -78,6 +80,32 @@ class SessionBook:
         self._surplus.want()
         return entry
 
+    def adopt(self, session_id: str, is_over: Callable[[SessionInfo], bool]) -> Entry | None:
+        """A session that a daemon before this one left, with an order for a report of its end, and whose
+        shipper does not come; ``is_over`` says so of one whose file does not say that it has ended. None: it
+        goes on, is here already, or has no such order.
+
+        :raises SystemFailure: its file cannot be opened: another daemon may have it.
+        """
+        path = self._folder / f"{session_id}{retention.SUFFIX}"
+        with self._lock:
+            if session_id in self._entries:
+                return None
+            info = recalled_session(session_id, peek(path))
+            if info is None or not (info.state is SessionState.ENDED or is_over(info)):
+                return None
+            entry = Entry(info, path, self._history, self._engines, self._room)
+            try:
+                if info.state is SessionState.ENDED:
+                    entry.open_ended()
+                else:
+                    entry.open()
+            except MemscopeError:
+                entry.close()
+                raise
+            self._entries[session_id] = entry
+        return entry
+
     @property
     def stamp(self) -> SessionStamp:
         with self._lock:
@@ -117,6 +145,8 @@ class SessionBook:
             self._abandon_those_away()
             raise _too_many()
         for entry in ended[: max(len(ended) - ENDED_KEPT_MAX, 0)]:
+            if entry.owes_report:
+                continue
             del self._entries[entry.info.session_id]
             entry.leave()
 

@@ -15,11 +15,12 @@ from memscope_daemon._pb import control_service_pb2 as pb
 from memscope_daemon._pb import control_service_pb2_grpc as services
 from memscope_daemon.config import parse_history
 from memscope_daemon.errors import InternalError, MemscopeError
+from memscope_daemon.model.auto_export import AutoExport
 from memscope_daemon.model.history import History
 from memscope_daemon.model.report import Mark
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import SessionInfo, SessionState
-from memscope_daemon.server import messages
+from memscope_daemon.server import auto_export, messages
 from memscope_daemon.server.book import SessionBook, not_found
 from memscope_daemon.server.ingest_service import PROTOCOL_VERSION
 from memscope_daemon.server.status import abort, answering
@@ -43,6 +44,9 @@ class Operations(Protocol):
     def add_mark(self, session_id: str, label: str) -> Mark:
         """Notes down this moment of a session."""
 
+    def set_auto_export(self, session_id: str, order: AutoExport | None) -> SessionInfo:
+        """What is written by itself from now on."""
+
 
 class Attempt:
     """One attach under way: what is wanted, and the way to tell of progress and of its being given up."""
@@ -54,9 +58,11 @@ class Attempt:
         progress: Callable[[str], None],
         max_overhead_percent: float = 0.0,
         history: History | None = None,
+        auto_export: AutoExport | None = None,
     ) -> None:
         self.pid, self.sampling, self.progress = pid, sampling, progress
         self.max_overhead_percent, self.history = max_overhead_percent, history
+        self.auto_export = auto_export
         self._lock = threading.Lock()
         self._given_up = False
         self._cancel: Callable[[], None] | None = None
@@ -96,8 +102,9 @@ class ControlService(services.ControlServicer):  # type: ignore[misc,unused-igno
         with answering(context):
             sampling = messages.sampling_from(request.sampling)
             history = parse_history(request.history) if request.history else None
+            order = auto_export.accept(messages.auto_export_from(request.auto_export))
         said: queue.SimpleQueue[str | SessionInfo | MemscopeError] = queue.SimpleQueue()
-        attempt = Attempt(request.pid, sampling, said.put, request.max_overhead_percent, history)
+        attempt = Attempt(request.pid, sampling, said.put, request.max_overhead_percent, history, order)
         context.add_callback(attempt.give_up)
         threading.Thread(target=self._attach, args=(attempt, said), name="attach", daemon=True).start()
         while isinstance(item := said.get(), str):
@@ -134,6 +141,14 @@ class ControlService(services.ControlServicer):  # type: ignore[misc,unused-igno
         with answering(context), self._book.in_use():
             mark = self._operations.add_mark(request.session_id, request.label)
             return pb.AddMarkResponse(mark=messages.mark_to(mark))
+
+    def SetAutoExport(  # noqa: N802 (gRPC's name)
+        self, request: Any, context: grpc.ServicerContext
+    ) -> pb.SetAutoExportResponse:
+        with answering(context), self._book.in_use():
+            order = auto_export.accept(messages.auto_export_from(request.auto_export))
+            info = self._operations.set_auto_export(request.session_id, order)
+            return pb.SetAutoExportResponse(session=messages.session_to(info))
 
     def ListSessions(  # noqa: N802 (gRPC's name)
         self, request: Any, context: grpc.ServicerContext

@@ -7,6 +7,7 @@ from typing import Any
 
 from memscope_daemon._pb import events_pb2, report_pb2, session_pb2
 from memscope_daemon.errors import ConfigurationError
+from memscope_daemon.model.auto_export import DEFAULT_FORMAT, AutoExport, AutoExportStatus
 from memscope_daemon.model.cost import Cost, StepChange
 from memscope_daemon.model.dictionary import LossRow
 from memscope_daemon.model.history import HistoryFigures
@@ -51,6 +52,22 @@ def sampling_to(config: SamplingConfig) -> session_pb2.SamplingConfig:
     )
 
 
+def auto_export_from(message: Any) -> AutoExport | None:
+    """None: no folder is named, so nothing is to be written. Values are not checked here."""
+    if not message.folder:
+        return None
+    formats = tuple(message.formats) or (DEFAULT_FORMAT,)
+    return AutoExport(message.folder, message.every_s, formats, message.keep_count)
+
+
+def auto_export_to(order: AutoExport | None) -> session_pb2.AutoExport:
+    if order is None:
+        return session_pb2.AutoExport()
+    return session_pb2.AutoExport(
+        folder=order.folder, every_s=order.every_s, formats=order.formats, keep_count=order.keep_count
+    )
+
+
 def target_from(message: Any) -> Target:
     """Texts are cut: they go into every answer about the session."""
     texts = (message.program, message.python_version, message.host)
@@ -80,6 +97,18 @@ def session_to(info: SessionInfo) -> session_pb2.Session:
         max_overhead_percent=info.max_overhead_percent,
         step=_enum(info.step),
         paused=info.paused,
+        auto_export=auto_export_to(info.auto_export),
+        auto_export_status=_auto_export_status(info.auto_export_status),
+    )
+
+
+def _auto_export_status(status: AutoExportStatus) -> session_pb2.AutoExportStatus:
+    return session_pb2.AutoExportStatus(
+        written_unix_ns=status.written_unix_ns,
+        written_count=status.written_count,
+        skipped_count=status.skipped_count,
+        error_code=status.error_code,
+        error_message=status.error_message,
     )
 
 

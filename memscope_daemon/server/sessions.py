@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
 from memscope_daemon.errors import MemscopeError, SystemFailure
+from memscope_daemon.model.auto_export import AutoExport
 from memscope_daemon.model.cost import Cost, CostCounters, StepChange
 from memscope_daemon.model.history import History
 from memscope_daemon.model.report import Mark, Resident
@@ -31,8 +32,11 @@ from memscope_daemon.server.recording import Recording
 from memscope_daemon.server.terms import (
     Notes,
     Terms,
+    noted_auto_export,
+    noted_end,
     noted_steps,
     noted_terms,
+    recalled_auto_export,
     recalled_steps,
     recalled_terms,
     resumed,
@@ -53,9 +57,7 @@ Answer = TypeVar("Answer")
 class Entry:
     """One session. Use :meth:`SessionBook.begin`."""
 
-    def __init__(
-        self, info: SessionInfo, path: Path, history: History, engines: Engines, room: Room
-    ) -> None:
+    def __init__(self, info: SessionInfo, path: Path, history: History, engines: Engines, room: Room) -> None:
         self._lock = threading.Lock()
         self._info = dataclasses.replace(info, store_path=str(path))
         self._path, self._history, self._engines = path, history, engines
@@ -76,7 +78,9 @@ class Entry:
         self._store_error = ""
         self.heard_monotonic_ns = 0  # when the last batch came
         self.ended = threading.Event()
+        self.owes_report = False  # has ended, and what was ordered of its end is not written yet
         self._ended_unix_ns = 0
+        self._is_recalled = False
         self._actor = Actor(f"session-{info.session_id}", self._idle, IDLE_S)
 
     def open(self) -> None:
@@ -88,6 +92,12 @@ class Entry:
             self._actor.post(self._open)
         else:
             self._actor.call(self._open)
+
+    def open_ended(self) -> None:
+        """As :meth:`open`, for a session whose file says that it has ended."""
+        self._ended_unix_ns = self._path.stat().st_mtime_ns
+        self.ended.set()
+        self._actor.call(self._open)
 
     @property
     def info(self) -> SessionInfo:
@@ -276,6 +286,12 @@ class Entry:
             self._actor.post(lambda: self._bound(history))
         self._actor.post(lambda: self._store(noted_terms(terms)))
 
+    def set_auto_export(self, order: AutoExport | None) -> SessionInfo:
+        """What is to be written by itself from now on. Noted, for a daemon after this one."""
+        info = self.change(auto_export=order)
+        self._actor.post(lambda: self._store(noted_auto_export(info)))
+        return info
+
     def note_cost(self, cost: Cost) -> None:
         """What memscope has cost the target so far."""
         with self._lock:
@@ -303,8 +319,8 @@ class Entry:
 
     @property
     def is_needed(self) -> bool:
-        """Whether it has not ended, or its figures are in memory."""
-        return self.is_open or not self.ended.is_set()
+        """Whether it has not ended, its figures are in memory, or a report of its end is to be written."""
+        return self.is_open or not self.ended.is_set() or self.owes_report
 
     def rest(self) -> None:
         """Lets go of the memory of a session that has ended; a question opens its file again."""
@@ -341,6 +357,10 @@ class Entry:
             if not self._pauses.spans:
                 self._pauses = dataclasses.replace(self._pauses, spans=recalled_spans(noted))
                 self._info = dataclasses.replace(self._info, paused=self._pauses.by_user)
+        order = recalled_auto_export(noted)
+        if order is not None and not self._is_recalled:
+            self.change(auto_export=order)
+        self._is_recalled = True
 
     def _recall(self, terms: Terms, steps: tuple[StepChange, ...]) -> None:
         """A daemon before this one attached to it, and may have gone some steps back. What the shipper does
@@ -452,7 +472,7 @@ class Entry:
         if reason is EndReason.DETACHED and self._over_budget:
             reason, detail = EndReason.OVER_BUDGET, self._over_budget
         if not self.ended.is_set():
-            recording.note({"end_reason": reason.name.lower(), "end_detail": detail})
+            recording.note(noted_end(reason, detail))
             self.change(state=SessionState.ENDED, end_reason=reason, end_detail=detail)
             self._ended_unix_ns = clock.unix_ns()
             self.course.take_point(recording, self._info)

@@ -17,10 +17,12 @@ from memscope_daemon import clock
 from memscope_daemon.config import check_overhead, check_sampling
 from memscope_daemon.errors import AttachFailed, AttachRefused, MemscopeError, TrackingError
 from memscope_daemon.metadata.thread_names import read_thread_names
+from memscope_daemon.model.auto_export import AutoExport
 from memscope_daemon.model.report import Mark
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import AttachFigures, EndReason, SessionInfo
 from memscope_daemon.monitor.process import cpu_ns, resident_bytes
+from memscope_daemon.server.auto_export import AutoExporter
 from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.budget import BudgetKeeper
 from memscope_daemon.server.control_service import Attempt
@@ -86,8 +88,8 @@ class _Tracked:
 class Tracker:
     """Carries out what Control asks for. Safe to use from many threads."""
 
-    def __init__(self, book: SessionBook, make: MakeTracking) -> None:
-        self._book, self._make = book, make
+    def __init__(self, book: SessionBook, make: MakeTracking, exports: AutoExporter) -> None:
+        self._book, self._make, self._exports = book, make, exports
         self._lock = threading.Condition()
         self._starting: set[int] = set()
         self._tracked: dict[str, _Tracked] = {}
@@ -104,6 +106,7 @@ class Tracker:
             is_ours = session_id in self._tracked or entry.info.target.pid in self._starting
             if terms is not None and not is_ours and session_id not in self._inherited:
                 self._inherited[session_id] = BudgetKeeper(entry, terms, goes_on=True)
+        self._exports.follow(entry, self._holds)
 
     def attach(self, attempt: Attempt) -> SessionInfo:
         """:raises MemscopeError: refused, failed, or already attached; the message says how the target is."""
@@ -156,6 +159,18 @@ class Tracker:
         if entry.ended.is_set():
             raise TrackingError("session.has-ended", f"session {session_id} has ended", "attach again")
         return entry.mark(label)
+
+    def set_auto_export(self, session_id: str, order: AutoExport | None) -> SessionInfo:
+        """``order``: accepted (``auto_export.accept``); None: no more.
+
+        :raises MemscopeError: no such session, or one that has ended.
+        """
+        entry = self._book.get(session_id)
+        if order is not None and entry.ended.is_set():
+            raise _no_shipper(session_id)
+        info = entry.set_auto_export(order)
+        self._exports.follow(entry, self._holds)
+        return info
 
     def stop(self) -> None:
         """Detaches from every target. Failures are logged: the hooks go quiet by themselves."""
@@ -219,7 +234,15 @@ class Tracker:
         entry.agree(terms)
         with self._lock:
             self._tracked[session_id] = _Tracked(tracking, BudgetKeeper(entry, terms))
+        if attempt.auto_export is not None:
+            entry.set_auto_export(attempt.auto_export)
+            self._exports.follow(entry, self._holds)
         return entry.info
+
+    def _holds(self, session_id: str) -> bool:
+        """Whether its target is still looked after, or just being left."""
+        with self._lock:
+            return session_id in self._tracked
 
     def _has_begun(self, session_id: str) -> bool:
         """Whether its shipper has said Hello, and may have gone again."""

@@ -311,6 +311,17 @@ class Capture:
             raise
 
 
+def peek(path: Path) -> dict[str, str]:
+    """What was noted down in a file that nobody has open.
+
+    :raises SystemFailure: somebody has, or there is none.
+    """
+    if not path.exists():
+        raise SystemFailure("store.not-opened", f"there is no {path}", "it may have been removed")
+    with contextlib.closing(Capture.open(path)) as capture:
+        return capture.meta()
+
+
 def _array(values: tuple[Any, ...]) -> Array:
     if isinstance(values[0], str):
         return np.array(values, dtype=object)

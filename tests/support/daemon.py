@@ -24,6 +24,7 @@ def environment(folder: Path, tree: Path = ROOT) -> dict[str, str]:
     paths = os.pathsep.join(filter(None, (str(tree), kept.get("PYTHONPATH"))))
     return {
         **kept,
+        "XDG_CONFIG_HOME": str(folder / "config"),
         "XDG_RUNTIME_DIR": str(run),
         "MEMSCOPE_STATE_DIR": str(folder / "state"),
         "PYTHONPATH": paths,

@@ -248,6 +248,34 @@ def test_the_default_is_the_preset_production(daemon: FakeDaemon, tmp_path: Path
     assert not sampling.seed_given
 
 
+def test_what_is_to_be_written_by_itself_reaches_the_daemon_from_command_line_environment_and_file(
+    daemon: FakeDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("MEMSCOPE_EVERY", "5m")
+    (tmp_path / "memscope").mkdir()
+    file = tmp_path / "memscope" / "config.toml"
+    file.write_text('auto_export = "/var/r"\nevery = 7\nkeep_exports = 3\n')
+    _, _, err = finish(attach(tmp_path, "--duration", "0.1", "--export-format", "json,collapsed"))
+    assert daemon.asked is not None
+    order = daemon.asked.auto_export
+    assert (order.folder, order.every_s, order.keep_count) == ("/var/r", 300.0, 3)
+    assert list(order.formats) == ["json", "collapsed"]
+    assert "of an older version" in err, "it does not say that it will do so"
+    finish(attach(tmp_path, "--duration", "0.1", "--auto-export", "here", "--every", "end"))
+    order = daemon.asked.auto_export
+    assert (order.folder, order.every_s) == (str(tmp_path / "here"), 0.0)
+    _, _, err = finish(attach(tmp_path, "--duration", "0.1", "--auto-export", "none"))
+    assert daemon.asked.auto_export.folder == ""
+    assert "of an older version" not in err
+
+
+def test_how_to_write_reports_without_a_folder_is_a_usage_error(daemon: FakeDaemon, tmp_path: Path) -> None:
+    code, _, err = finish(attach(tmp_path, "--every", "60"))
+    assert (code, daemon.asked) == (2, None)
+    assert "--auto-export DIR" in err
+
+
 @pytest.mark.parametrize("wrong", [("--rate", "0"), ("--rate", "1.5"), ("--bytes", "5Q"), ("--depth", "513")])
 def test_a_senseless_setting_is_a_usage_error(
     daemon: FakeDaemon, tmp_path: Path, wrong: tuple[str, str]

@@ -9,19 +9,20 @@ import pytest
 
 from memscope_daemon.cli import files
 from memscope_daemon.errors import ExportError
+from memscope_daemon.files import write_whole
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files.write_whole(tmp_path / "report.json", b"old")
+    write_whole(tmp_path / "report.json", b"old")
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError):
-        files.write_whole(tmp_path / "report.json", b"new")
+        write_whole(tmp_path / "report.json", b"new")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"report.json": b"old"}
 
 

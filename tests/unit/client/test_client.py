@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memscope_client import Client, DaemonError, Sampling
+from memscope_client import AutoExport, Client, DaemonError, Sampling
 from memscope_client._pb import control_service_pb2, report_pb2, session_pb2
 from memscope_client.convert import enum_number, enum_text, from_message, to_message
 from memscope_client.figures import Report
@@ -128,6 +128,20 @@ def test_enumerations_are_their_short_names() -> None:
     assert enum_text(reasons, 4711) == ""
     assert enum_number(reasons, "target_exited") == session_pb2.END_REASON_TARGET_EXITED
     assert enum_number(reasons, "no such thing") == 0
+
+
+def test_an_order_survives_the_way_there_and_back() -> None:
+    for order in (AutoExport("/var/r", 2.5, ("json", "svg"), 7), AutoExport("/var/r")):
+        assert from_message(AutoExport, to_message(session_pb2.AutoExport(), order)) == order
+
+
+def test_a_folder_goes_over_the_wire_from_the_root_on(
+    client: Client, daemon: FakeDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    client.attach(PID, Sampling.rate(1), auto_export=AutoExport("r/../out")).result()
+    assert daemon.asked is not None
+    assert daemon.asked.auto_export.folder == str(tmp_path / "out")
 
 
 def test_sampling_survives_the_way_there_and_back() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from memscope_daemon.config import KEEP_BYTES
 from memscope_daemon.errors import MemscopeError, TrackingError
 from memscope_daemon.model.session import AttachFigures, TargetStop
+from memscope_daemon.server.auto_export import AutoExporter
 from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.host import Host
@@ -105,7 +106,8 @@ class Serving:
         self.made: list[FakeTracking] = []
         self.prepare: Callable[[FakeTracking], None] = lambda tracking: None
         self.book = SessionBook(folder, keep_bytes)
-        self.tracker = Tracker(self.book, self._make)
+        self.exports = AutoExporter(self.book, folder)
+        self.tracker = Tracker(self.book, self._make, self.exports)
         self.host = Host(self.address, self.book, self.tracker, self.tracker.began)
 
     def __enter__(self) -> Serving:
@@ -116,12 +118,14 @@ class Serving:
 
     def close(self) -> None:
         self.tracker.stop()
+        self.exports.stop()
         self.host.close()
         self.book.close()
 
     def crash(self) -> None:
         """Ends as a daemon does that is killed: without a word to anybody."""
         self.tracker._tracked.clear()
+        self.exports._followed.clear()
         self.close()
 
     def _make(self, attempt: Attempt) -> FakeTracking:

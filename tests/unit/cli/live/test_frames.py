@@ -137,9 +137,13 @@ def test_a_terminal_of_another_size_is_drawn_anew_without_a_wrapped_line(
 ) -> None:
     terminal = start(200, 50)
     terminal.resize(80, 24)
-    until(lambda: terminal.read() is None and terminal.text == (GOLDEN / "attach-80x24.txt").read_text(), "it")
+    until(
+        lambda: terminal.read() is None and terminal.text == (GOLDEN / "attach-80x24.txt").read_text(), "it"
+    )
     terminal.resize(200, 50)
-    until(lambda: terminal.read() is None and terminal.text == (GOLDEN / "attach-200x50.txt").read_text(), "it")
+    until(
+        lambda: terminal.read() is None and terminal.text == (GOLDEN / "attach-200x50.txt").read_text(), "it"
+    )
     terminal.resize(20, 5)
     daemon.show(point(8))
     until(lambda: terminal.read() is None and len(terminal.text.splitlines()) <= 5, "a small one")

@@ -85,5 +85,3 @@ def fill(message: Any, value: Any) -> Any:
             enum_type = described.enum_type
             setattr(message, field.name, content if enum_type is None else enum_number(enum_type, content))
     return message
-
-
