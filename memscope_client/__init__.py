@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         Site,
         Snapshot,
         StepChange,
+        SystemSample,
+        SystemSamples,
         ThreadFigures,
     )
     from memscope_client.sessions import AttachFigures, Sampling, Session, Target, TargetStop, Version
@@ -53,6 +55,8 @@ __all__ = [
     "Site",
     "Snapshot",
     "StepChange",
+    "SystemSample",
+    "SystemSamples",
     "Target",
     "TargetStop",
     "ThreadFigures",

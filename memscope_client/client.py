@@ -11,7 +11,7 @@ from memscope_client.errors import DaemonError
 from memscope_client.sessions import PROTOCOL_VERSION, Sampling, Session, Version
 
 if TYPE_CHECKING:
-    from memscope_client.figures import Report, Snapshot
+    from memscope_client.figures import Report, Snapshot, SystemSamples
 
 Answer = TypeVar("Answer")
 
@@ -151,6 +151,26 @@ class Client:
 
         request = self._query_pb.GetReportRequest(session_id=session_id, site_count=site_count)
         return self._convert(Report, self._ask(self._query.GetReport, request).report)
+
+    def system_samples(self, session_id: str, *, after_ns: int = 0, host: bool = False) -> SystemSamples:
+        """What the system monitor saw of the target, or of its ``host``, after session time ``after_ns``.
+
+        To go on from there, ask again with the time of the last sample.
+        """
+        import grpc
+
+        from memscope_client.figures import SystemSample, SystemSamples
+
+        request = self._query_pb.GetSystemSamplesRequest(session_id=session_id, after_ns=after_ns, host=host)
+        found: list[SystemSample] = []
+        scopes: dict[str, str] = {}
+        try:
+            for message in self._query.GetSystemSamples(request, timeout=CALL_TIMEOUT_S):
+                found += [self._convert(SystemSample, sample) for sample in message.samples]
+                scopes |= dict(message.scopes)
+        except grpc.RpcError as error:
+            raise self._error(error) from error
+        return SystemSamples(tuple(found), scopes)
 
     def export(self, session_id: str, format_name: str, *, measure: str = "") -> tuple[str, bytes]:
         """A file name and its content; formats: ``json``, ``collapsed``."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+import types
 import typing
+from collections import abc
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -15,7 +17,9 @@ Value = TypeVar("Value")
 class _Field:
     name: str
     nested: Any  # the dataclass of the value, or of each of the values; None for plain ones
-    repeated: bool
+    repeated: bool = False
+    may_lack: bool = False  # None where the message does not set it
+    is_map: bool = False
 
 
 def from_message(kind: type[Value], message: Any) -> Value:
@@ -50,7 +54,11 @@ def to_message(message: Any, value: Any) -> Any:
 
 
 def _read(field: _Field, message: Any) -> Any:
+    if field.may_lack and not message.HasField(field.name):
+        return None
     content = getattr(message, field.name)
+    if field.is_map:
+        return dict(content)
     if field.repeated:
         return tuple(from_message(field.nested, item) for item in content)
     if field.nested is not None:
@@ -68,4 +76,8 @@ def _fields(kind: Any) -> tuple[_Field, ...]:
 def _describe(name: str, hint: Any) -> _Field:
     if typing.get_origin(hint) is tuple:
         return _Field(name, typing.get_args(hint)[0], repeated=True)
-    return _Field(name, hint if dataclasses.is_dataclass(hint) else None, repeated=False)
+    if typing.get_origin(hint) is abc.Mapping:
+        return _Field(name, None, is_map=True)
+    may_lack = isinstance(hint, types.UnionType)
+    kind = typing.get_args(hint)[0] if may_lack else hint
+    return _Field(name, kind if dataclasses.is_dataclass(kind) else None, may_lack=may_lack)

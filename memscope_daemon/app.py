@@ -19,9 +19,11 @@ from memscope_daemon.config import KEEP_BYTES, default_history
 from memscope_daemon.errors import MemscopeError, SystemFailure
 from memscope_daemon.model.history import History
 from memscope_daemon.model.session import SessionStamp
+from memscope_daemon.monitor.sampler import Sampler
 from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.host import Host
+from memscope_daemon.server.sessions import Entry
 from memscope_daemon.server.tracking import Tracker
 from memscope_daemon.shim.launch import ShipperProcess, shipper_fork_server
 
@@ -113,6 +115,7 @@ class _Running:
     tracker: Tracker
     book: SessionBook
     helpers: _Helpers
+    sampler: Sampler
 
 
 class Daemon:
@@ -148,13 +151,19 @@ class Daemon:
         book = SessionBook(self._folder, self._keep_bytes, self._history)
         helpers = _Helpers(self._spare_count)
         tracker = Tracker(book, lambda attempt: self._make_session(attempt, helpers))
+        sampler = Sampler()
+
+        def began(entry: Entry) -> None:
+            tracker.began(entry)
+            entry.observe_with(sampler)
+
         try:
-            host = Host(self.address, book, tracker, tracker.began)
+            host = Host(self.address, book, tracker, began)
         except BaseException:
             tracker.stop()
             helpers.close()
             raise
-        self._running = _Running(host, tracker, book, helpers)
+        self._running = _Running(host, tracker, book, helpers, sampler)
         return self.address
 
     @property
@@ -172,6 +181,7 @@ class Daemon:
         if running is None:
             return
         running.tracker.stop()
+        running.sampler.stop()
         running.helpers.close()
         running.host.close()
         running.book.close()

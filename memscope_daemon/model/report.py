@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from memscope_daemon.model.columns import Domain
 from memscope_daemon.model.cost import Cost, StepChange
 from memscope_daemon.model.dictionary import LossRow, SettingRow
 from memscope_daemon.model.history import HistoryFigures
 from memscope_daemon.model.session import SessionInfo
+from memscope_daemon.model.system import SystemSample
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class Report:
 
     ``sites`` by live bytes, most first. ``settings``: of the sampling, in the order they came into force.
     ``cost`` None: not measured. ``steps``: as ``settings``; empty where there was no budget.
+    ``system_snapshots``, ``host_snapshots``: a bounded number of points, in the order of time; what they are
+    measured over is in ``system_scopes``.
     """
 
     session: SessionInfo
@@ -119,6 +123,9 @@ class Report:
     cost: Cost | None = None
     steps: tuple[StepChange, ...] = ()
     history: HistoryFigures = HistoryFigures()  # noqa: RUF009 (frozen)
+    system_snapshots: tuple[SystemSample, ...] = ()
+    host_snapshots: tuple[SystemSample, ...] = ()
+    system_scopes: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

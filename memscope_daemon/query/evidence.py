@@ -18,6 +18,7 @@ from memscope_daemon.model.report import Resident
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import SessionInfo
 from memscope_daemon.model.sums import Sums
+from memscope_daemon.model.system import SystemSeries
 from memscope_daemon.store.questions import KeyedSums
 from memscope_daemon.timeline.live import Balance, Peak
 
@@ -32,7 +33,8 @@ class Evidence:
     seen from outside. ``largest_bytes``: the largest block sampled so far. ``cut_off_ns``: session time since
     when nothing was recorded, because another tool has taken the hooks out; 0: they are in.
     ``written_count``: records that the target has written, as far as a shipper has looked. ``cost``: None
-    where nobody has looked. ``steps``: in force one after the other, where there is a budget.
+    where nobody has looked. ``steps``: in force one after the other, where there is a budget. ``system``:
+    what the system monitor saw, as far as it was asked for.
     """
 
     session: SessionInfo
@@ -53,6 +55,7 @@ class Evidence:
     cost: Cost | None = None
     steps: tuple[StepChange, ...] = ()
     history: HistoryFigures = HistoryFigures()  # noqa: RUF009 (frozen)
+    system: SystemSeries = SystemSeries()  # noqa: RUF009 (frozen)
 
 
 def dense(found: KeyedSums, count: int) -> Sums:

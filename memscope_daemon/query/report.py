@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from memscope_daemon.metadata.tables import FrameNames
+from memscope_daemon.model import system
 from memscope_daemon.model.report import Figures, Quality, Report, Resident, StackValue
 from memscope_daemon.model.session import EndReason, Step
 from memscope_daemon.query import figures as ask
@@ -31,6 +32,9 @@ def report(evidence: Evidence, site_limit: int = 0) -> Report:
         evidence.cost,
         evidence.steps,
         evidence.history,
+        system.samples(evidence.system.rows, host=False),
+        system.samples(evidence.system.rows, host=True),
+        evidence.system.scopes,
     )
 
 

@@ -21,6 +21,7 @@ from memscope_daemon.model.report import (
 )
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import AttachFigures, SessionInfo, Target
+from memscope_daemon.model.system import FIGURES, SystemSample
 
 TEXT_CHARACTERS_MAX = 4096
 
@@ -91,6 +92,9 @@ def report_to(report: Report) -> report_pb2.Report:
         cost=cost_to(report.cost),
         steps=_steps(report.steps, report.figures.time_ns),
         history=_history(report.history),
+        system_snapshots=[sample_to(sample) for sample in report.system_snapshots],
+        host_snapshots=[sample_to(sample) for sample in report.host_snapshots],
+        system_scopes=report.system_scopes,
     )
 
 
@@ -142,6 +146,13 @@ def cost_to(cost: Cost | None) -> report_pb2.Cost:
         return report_pb2.Cost()
     return report_pb2.Cost(
         in_target_ns=cost.in_target_ns, target_cpu_ns=cost.target_cpu_ns, percent=cost.percent
+    )
+
+
+def sample_to(sample: SystemSample) -> report_pb2.SystemSample:
+    """None is not set."""
+    return report_pb2.SystemSample(
+        timestamp_ns=sample.timestamp, **{name: getattr(sample, name) for name in FIGURES}
     )
 
 

@@ -16,15 +16,18 @@ from typing import Any, TypeVar
 from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
 from memscope_daemon.errors import MemscopeError, SystemFailure, TrackingError
+from memscope_daemon.model.columns import Array
 from memscope_daemon.model.cost import Cost, CostCounters, StepChange
 from memscope_daemon.model.history import History
 from memscope_daemon.model.report import Resident
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import EndReason, SessionInfo, SessionState, Step
 from memscope_daemon.monitor import budget
+from memscope_daemon.monitor.sampler import Sampler
 from memscope_daemon.query.evidence import Evidence
 from memscope_daemon.server import messages
 from memscope_daemon.server.actor import Actor
+from memscope_daemon.server.observed import Observed
 from memscope_daemon.server.recording import Recording
 from memscope_daemon.server.terms import (
     Notes,
@@ -71,6 +74,7 @@ class Entry:
         self._store_error = ""
         self.heard_monotonic_ns = 0  # when the last batch came
         self.ended = threading.Event()
+        self.observed = Observed(info, self.ended)
         self._ended_unix_ns = 0
         self._actor = Actor(f"session-{info.session_id}", self._idle, IDLE_S)
 
@@ -237,6 +241,16 @@ class Entry:
         """Answers ``question`` from the evidence as it stands; ``exact``: from the stored events."""
         return self._actor.call(lambda: question(self._evidence(exact)))
 
+    def observe_with(self, sampler: Sampler) -> None:
+        """From now until it is over. A target that cannot be told for sure is not looked at."""
+        target = self.info.target
+        if target.start_time_ticks:
+            sampler.watch(target.pid, target.start_time_ticks, self.observed)
+
+    def system_rows(self, column: str, after_ns: int, count: int) -> Array:
+        """As :meth:`Recording.system_rows`."""
+        return self._actor.call(lambda: self._of_recording().system_rows(column, after_ns, count))
+
     def note_resident(self, now_bytes: int | None) -> None:
         """The target's resident size was measured; the first one counts as that at the attach."""
         if now_bytes is None:
@@ -273,7 +287,7 @@ class Entry:
         if terms.history is not None:
             history = terms.history
             self._actor.post(lambda: self._bound(history))
-        self._actor.post(lambda: self._store(noted_terms(terms)))
+        self._actor.post(lambda: self._store({**noted_terms(terms), **self.observed.notes}))
 
     def note_cost(self, cost: Cost) -> None:
         """What memscope has cost the target so far."""
@@ -329,8 +343,9 @@ class Entry:
     # --- in the actor's thread -----------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._recording = Recording(self._path, self._info.sampling.mode, self._history)
+        self._recording = Recording(self._path, self._info.sampling.mode, self._history, self.observed)
         self._rests = False
+        self.observed.recall(self._recording.noted)
         terms = recalled_terms(self._recording.noted)
         if self.terms is None and terms is not None:
             self._recall(terms, recalled_steps(self._recording.noted))
@@ -393,6 +408,7 @@ class Entry:
             return False
         recording.take(batch)
         counters = recording.counters
+        self.observed.note_live(*recording.live)
         with self._lock:
             self._counters = counters
         self.change(duration_ns=recording.time_ns)
