@@ -15,7 +15,7 @@ from typing import Any
 from memscope_daemon.monitor.reading import NAN, Gpu
 
 LIBRARY = "libnvidia-ml.so.1"
-SUCCESS, INSUFFICIENT_SIZE, NOT_FOUND = 0, 7, 6
+SUCCESS, NOT_FOUND, NOT_OFFERED = 0, 6, -1
 NOT_AVAILABLE = (1 << 64) - 1  # NVML_VALUE_NOT_AVAILABLE
 PROCESSES_MAX = 1024
 
@@ -121,8 +121,8 @@ class Nvml:
         found: dict[int, float] = {}
         for kind in ("Compute", "Graphics"):
             rows = (_Process * PROCESSES_MAX)()
-            count = ctypes.c_uint(PROCESSES_MAX)
             for version in ("_v3", "_v2"):
+                count = ctypes.c_uint(PROCESSES_MAX)
                 name = f"nvmlDeviceGet{kind}RunningProcesses{version}"
                 if self._call(name, device, ctypes.byref(count), rows) == SUCCESS:
                     pairs = ((row.pid, row.used_memory) for row in rows[: count.value])
@@ -150,4 +150,4 @@ class Nvml:
 
     def _call(self, name: str, *arguments: Any) -> int:
         function: Callable[..., int] | None = getattr(self._library, name, None)
-        return function(*arguments) if function is not None else NOT_FOUND - 100
+        return function(*arguments) if function is not None else NOT_OFFERED

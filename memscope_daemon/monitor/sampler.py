@@ -62,22 +62,22 @@ class Sampler:
     def watch(self, pid: int, start_time_ticks: int, subject: Subject) -> bool:
         """Until the process ends, or the subject is over. False: there is no such process (any more)."""
         with self._lock:
-            if subject in self._watched:
-                return True
+            if subject in self._watched or self._stopping.is_set():
+                return not self._stopping.is_set()
             try:
                 reader = TargetReader(pid, start_time_ticks)
             except ProcessLookupError:
                 return False
             self._watched[subject] = _Watched(pid, reader, subject)
             self._wanted.set()
-            if self._thread is None and not self._stopping.is_set():
+            if self._thread is None:
                 self._gpus.start()
                 self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
                 self._thread.start()
         return True
 
     def stop(self) -> None:
-        """Takes no more samples."""
+        """Takes no more samples. May be called once."""
         self._stopping.set()
         self._wanted.set()
         self._gpus.stop()
@@ -85,6 +85,10 @@ class Sampler:
             thread = self._thread
         if thread is not None:
             thread.join()
+        with self._lock:
+            left, self._watched = self._watched, {}
+        for one in left.values():
+            one.reader.close()
 
     def _run(self) -> None:
         due = time.monotonic()
