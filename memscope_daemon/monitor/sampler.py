@@ -60,10 +60,13 @@ class Sampler:
         self._host_before: Reading | None = None
 
     def watch(self, pid: int, start_time_ticks: int, subject: Subject) -> bool:
-        """Until the process ends, or the subject is over. False: there is no such process (any more)."""
+        """Until the process ends, or the subject is over. False: there is no such process (any more), or
+        nothing is watched any more."""
         with self._lock:
-            if subject in self._watched or self._stopping.is_set():
-                return not self._stopping.is_set()
+            if self._stopping.is_set():
+                return False
+            if subject in self._watched:
+                return True
             try:
                 reader = TargetReader(pid, start_time_ticks)
             except ProcessLookupError:
