@@ -51,6 +51,7 @@ ROW = np.dtype(
         *((HOST + name, "<f8") for name in HOST_FIGURES),
     ]
 )
+ROW_NAMES = ROW.names or ()
 #: Where rows are joined to one, the largest value stands for them, and not the mean.
 MOST = frozenset({"peak_memory"})
 NO_ROWS: Array = np.zeros(0, ROW)
@@ -107,7 +108,7 @@ def samples(rows: Array, *, host: bool) -> tuple[SystemSample, ...]:
     columns = []
     for name in SAMPLE_NAMES:
         column = HOST * host + name
-        if column in ROW.names:
+        if column in ROW_NAMES:
             columns.append([_value(name, number) for number in rows[column].tolist()])
     return tuple(SystemSample(*values) for values in zip(*columns, strict=True))
 

@@ -21,7 +21,7 @@ from memscope_daemon.errors import SystemFailure
 from memscope_daemon.model.columns import COLUMN_TYPES, Array, Columns, EventKind
 from memscope_daemon.model.dictionary import DictionaryRows, LossRow
 from memscope_daemon.model.sums import Sums
-from memscope_daemon.model.system import NO_ROWS, ROW
+from memscope_daemon.model.system import NO_ROWS, ROW_NAMES
 from memscope_daemon.store import schema
 
 MEMORY_LIMIT = "256MiB"
@@ -34,7 +34,6 @@ SETTLE_ROWS, SETTLE_EACH_NS = 4096, 15_000_000_000
 SETTLED_LIMIT = "0B"
 TEMPORARY_LIMIT = "4GiB"
 COLUMN_NAMES = tuple(COLUMN_TYPES)
-ROW_NAMES = ROW.names or ()
 #: So many events or fewer go in through arrays that DuckDB knows already: to tell it of others takes as long
 #: again as to store so few.
 FEW_ROWS = 512

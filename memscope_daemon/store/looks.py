@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from memscope_daemon.model.columns import Array
-from memscope_daemon.model.system import MOST, ROW, SystemSeries
-from memscope_daemon.store.capture import ROW_NAMES, Capture
+from memscope_daemon.model.system import MOST, ROW, ROW_NAMES, SystemSeries
+from memscope_daemon.store.capture import Capture
 from memscope_daemon.store.schema import SYSTEM_SAMPLES
 
 SECOND_NS = 1_000_000_000

@@ -10,7 +10,7 @@ opened.
 from __future__ import annotations
 
 from memscope_daemon.model.sums import ADDED, LARGEST
-from memscope_daemon.model.system import ROW
+from memscope_daemon.model.system import ROW, ROW_NAMES
 
 SUM_NAMES = (*ADDED, *(f"largest_{name}" for name in LARGEST))
 
@@ -48,7 +48,7 @@ _ROW_TYPES = {"<i8": "BIGINT NOT NULL", "<f8": "DOUBLE"}
 SYSTEM_SAMPLES = "system_samples"
 SYSTEM = (
     f"CREATE TABLE {SYSTEM_SAMPLES} ("
-    + ", ".join(f"{name} {_ROW_TYPES[ROW[name].str]}" for name in ROW.names or ())
+    + ", ".join(f"{name} {_ROW_TYPES[ROW[name].str]}" for name in ROW_NAMES)
     + ")"
 )
 

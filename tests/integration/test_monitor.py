@@ -134,7 +134,7 @@ def test_samples_are_there_after_the_daemon_was_killed_and_go_on_on_the_same_clo
     with Target(supported_interpreters()[-1], "sleep") as target:
         daemon = Serving(tmp_path)
         try:
-            session = daemon.client.attach(target.pid, SAMPLING).result()
+            session = daemon.client.attach(target.pid, Sampling.rate(1.0)).result()
             until(lambda: latest_ns(daemon, session) > 500_000_000, "samples")
             before = daemon.client.system_samples(session.session_id).samples
             daemon.process.kill()

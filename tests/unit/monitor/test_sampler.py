@@ -13,15 +13,13 @@ from typing import Any
 import pytest
 
 from memscope_daemon.attach import procfs
-from memscope_daemon.model.system import HOST, ROW
+from memscope_daemon.model.system import HOST, ROW_NAMES
 from memscope_daemon.monitor.gpu import GpuWatch
 from memscope_daemon.monitor.nvml import Nvml
 from memscope_daemon.monitor.sampler import Sampler
 from tests.support.libraries import compiled
 from tests.support.waiting import until
 from tests.unit.monitor.test_gpu import SOURCE
-
-NAMES = ROW.names or ()
 
 
 class Subject:
@@ -36,7 +34,7 @@ class Subject:
     def put(self, row: tuple[float, ...]) -> None:
         if self.fault is not None:
             raise self.fault
-        self.rows.append(dict(zip(NAMES, row, strict=True)))
+        self.rows.append(dict(zip(ROW_NAMES, row, strict=True)))
 
 
 @pytest.fixture

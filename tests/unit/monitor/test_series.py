@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from memscope_daemon.model.system import ROW
+from memscope_daemon.model.system import ROW_NAMES
 from memscope_daemon.monitor.series import Series
 
-REST = (0,) * (len(ROW.names or ()) - 1)
+REST = (0,) * (len(ROW_NAMES) - 1)
 
 
 def times(series: Series, count: int) -> tuple[list[int], int]:

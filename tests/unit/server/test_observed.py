@@ -13,7 +13,7 @@ from memscope_client import Client, DaemonError, Sampling, SystemSample
 from memscope_daemon import clock
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import SessionInfo, SessionState, Target
-from memscope_daemon.model.system import ROW
+from memscope_daemon.model.system import ROW_NAMES
 from memscope_daemon.server import observed
 from memscope_daemon.server.observed import Observed
 from memscope_daemon.server.sessions import Entry
@@ -22,7 +22,6 @@ from tests.support.waiting import until
 from tests.unit.server.mini_shipper import SESSION_ID, MiniShipper, batch, dictionary, events, hello
 from tests.unit.server.serving import Serving
 
-NAMES = ROW.names or ()
 STARTED_NS = 7_000_000_000
 
 
@@ -30,7 +29,7 @@ def look(entry: Entry, time_ns: int, **figures: float) -> None:
     """Puts one as the monitor does; what is not given is not known. ``time_ns``: session time."""
     monotonic_ns = entry.observed.started_monotonic_ns + time_ns
     given = {"timestamp": monotonic_ns, "host_timestamp": monotonic_ns - 1, **figures}
-    entry.observed.put(tuple(given.get(name, math.nan) for name in NAMES))
+    entry.observed.put(tuple(given.get(name, math.nan) for name in ROW_NAMES))
 
 
 def looked_at(serving: Serving, count: int = 3) -> tuple[MiniShipper, Entry]:
@@ -140,7 +139,7 @@ def test_not_every_look_is_a_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(seen.waiting()) == 0
     for _ in range(49):
         now[0] += 100_000_000
-        seen.put((now[0], *(0,) * (len(NAMES) - 1)))
+        seen.put((now[0], *(0,) * (len(ROW_NAMES) - 1)))
         assert not seen.due(with_events=True)
     now[0] += 100_000_000
     assert seen.due(with_events=True) and not seen.due(with_events=False), "with the events, not alone yet"
