@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         Site,
         Snapshot,
         StepChange,
+        SystemSample,
+        SystemSamples,
         ThreadFigures,
         WatchPoint,
     )
@@ -75,6 +77,8 @@ __all__ = [
     "Site",
     "Snapshot",
     "StepChange",
+    "SystemSample",
+    "SystemSamples",
     "Target",
     "TargetStop",
     "ThreadFigures",

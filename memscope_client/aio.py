@@ -20,7 +20,7 @@ from memscope_client.errors import DaemonError
 from memscope_client.sessions import AutoExport, Sampling, Session, Version
 
 if TYPE_CHECKING:
-    from memscope_client.figures import Mark, Report, Snapshot, WatchPoint
+    from memscope_client.figures import Mark, Report, Snapshot, SystemSamples, WatchPoint
 
 Answer = TypeVar("Answer")
 
@@ -163,6 +163,18 @@ class AsyncClient:
 
     async def report(self, session_id: str, *, site_count: int = 0) -> Report:
         return await self._ask(calls.report(session_id, site_count))
+
+    async def system_samples(
+        self, session_id: str, *, after_ns: int = 0, host: bool = False
+    ) -> SystemSamples:
+        import grpc
+
+        call = calls.system_samples(session_id, after_ns, host)
+        try:
+            pieces = self._endpoint.method(call)(call.request, timeout=CALL_TIMEOUT_S)
+            return calls.all_samples([call.convert(piece) async for piece in pieces])
+        except grpc.RpcError as error:
+            raise self._endpoint.error(error) from error
 
     async def export(self, session_id: str, format_name: str, *, measure: str = "") -> tuple[str, bytes]:
         import grpc

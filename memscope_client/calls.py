@@ -15,7 +15,7 @@ from memscope_client.errors import DaemonError
 from memscope_client.sessions import PROTOCOL_VERSION, AutoExport, Sampling, Session, Version
 
 if TYPE_CHECKING:
-    from memscope_client.figures import Mark, Report, Snapshot, WatchPoint
+    from memscope_client.figures import Mark, Report, Snapshot, SystemSamples, WatchPoint
 
 Answer = TypeVar("Answer")
 
@@ -182,6 +182,23 @@ def report(session_id: str, site_count: int) -> Call[Report]:
 
     request = pb.GetReportRequest(session_id=session_id, site_count=site_count)
     return Call("query", "GetReport", request, lambda found: from_message(Report, found.report))
+
+
+def system_samples(session_id: str, after_ns: int, host: bool) -> Call[SystemSamples]:
+    """A stream of pieces."""
+    from memscope_client._pb import query_service_pb2 as pb
+    from memscope_client.figures import SystemSamples
+
+    request = pb.GetSystemSamplesRequest(session_id=session_id, after_ns=after_ns, host=host)
+    return Call("query", "GetSystemSamples", request, lambda found: from_message(SystemSamples, found))
+
+
+def all_samples(pieces: list[SystemSamples]) -> SystemSamples:
+    """Of all pieces."""
+    from memscope_client.figures import SystemSamples
+
+    scopes = {name: text for piece in pieces for name, text in piece.scopes.items()}
+    return SystemSamples(tuple(sample for piece in pieces for sample in piece.samples), scopes)
 
 
 def export(session_id: str, format_name: str, measure: str) -> Call[tuple[str, bytes]]:

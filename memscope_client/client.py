@@ -19,7 +19,7 @@ from memscope_client.channel import Endpoint, open_channel
 from memscope_client.sessions import AutoExport, Sampling, Session, Version
 
 if TYPE_CHECKING:
-    from memscope_client.figures import Mark, Report, Snapshot, WatchPoint
+    from memscope_client.figures import Mark, Report, Snapshot, SystemSamples, WatchPoint
 
 Answer = TypeVar("Answer")
 
@@ -186,6 +186,20 @@ class Client:
     def report(self, session_id: str, *, site_count: int = 0) -> Report:
         """The whole report; ``site_count`` 0 is all sites."""
         return self._ask(calls.report(session_id, site_count))
+
+    def system_samples(self, session_id: str, *, after_ns: int = 0, host: bool = False) -> SystemSamples:
+        """What the system monitor saw of the target, or of its ``host``, after session time ``after_ns``.
+
+        To go on from there, ask again with the time of the last sample.
+        """
+        import grpc
+
+        call = calls.system_samples(session_id, after_ns, host)
+        try:
+            pieces = self._endpoint.method(call)(call.request, timeout=CALL_TIMEOUT_S)
+            return calls.all_samples([call.convert(piece) for piece in pieces])
+        except grpc.RpcError as error:
+            raise self._endpoint.error(error) from error
 
     def export(self, session_id: str, format_name: str, *, measure: str = "") -> tuple[str, bytes]:
         """A file name and its content; formats: ``json``, ``collapsed``, ``speedscope``, ``svg``, ``html``.

@@ -7,6 +7,7 @@ import functools
 import re
 import types
 import typing
+from collections import abc
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -17,7 +18,8 @@ class _Field:
     name: str
     nested: Any  # the dataclass of the value, or of each of the values; None for numbers and texts
     repeated: bool = False
-    optional: bool = False  # None where the message does not have it
+    may_lack: bool = False  # None where the message does not set it
+    is_map: bool = False
 
 
 def from_message(kind: type[Value], message: Any) -> Value:
@@ -55,13 +57,15 @@ def to_message(message: Any, value: Any) -> Any:
 
 
 def _read(field: _Field, message: Any) -> Any:
+    if field.may_lack and not message.HasField(field.name):
+        return None
     content = getattr(message, field.name)
+    if field.is_map:
+        return dict(content)
     if field.repeated:
         if field.nested is None:
             return tuple(content)
         return tuple(from_message(field.nested, item) for item in content)
-    if field.optional and not message.HasField(field.name):
-        return None
     if field.nested is not None:
         return from_message(field.nested, content)
     enum_type = message.DESCRIPTOR.fields_by_name[field.name].enum_type
@@ -78,6 +82,8 @@ def _describe(name: str, hint: Any) -> _Field:
     if typing.get_origin(hint) is tuple:
         each = typing.get_args(hint)[0]
         return _Field(name, each if dataclasses.is_dataclass(each) else None, repeated=True)
-    if isinstance(hint, types.UnionType):
-        return _Field(name, typing.get_args(hint)[0], optional=True)
-    return _Field(name, hint if dataclasses.is_dataclass(hint) else None)
+    if typing.get_origin(hint) is abc.Mapping:
+        return _Field(name, None, is_map=True)
+    may_lack = isinstance(hint, types.UnionType)
+    kind = typing.get_args(hint)[0] if may_lack else hint
+    return _Field(name, kind if dataclasses.is_dataclass(kind) else None, may_lack=may_lack)

@@ -7,6 +7,7 @@ Fields have the meaning and the unit that stands in their name and in the .proto
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from memscope_client.sessions import Sampling, Session
 
@@ -122,13 +123,48 @@ class History:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class SystemSample:
+    """What the system says of the target, or of its host, at session time ``timestamp_ns``.
+
+    None: not known. ``…_bps``: bytes a second since the sample before. ``active_allocations`` and
+    ``peak_memory`` are memscope's own estimates.
+    """
+
+    timestamp_ns: int
+    cpu_usage_percent: float | None = None
+    memory_usage_bytes: int | None = None
+    memory_usage_percent: float | None = None
+    thread_count: int | None = None
+    disk_read_bps: float | None = None
+    disk_write_bps: float | None = None
+    network_rx_bps: float | None = None
+    network_tx_bps: float | None = None
+    gpu_usage_percent: float | None = None
+    gpu_memory_used: int | None = None
+    gpu_memory_total: int | None = None
+    active_allocations: int | None = None
+    peak_memory: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SystemSamples:
+    """In the order of time. ``scopes``: by the name of a figure, what it is measured over."""
+
+    samples: tuple[SystemSample, ...]
+    scopes: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The figures of this moment, with the top live sites that were asked for."""
+    """The figures of this moment, with the top live sites that were asked for. ``system``, ``host``: the
+    latest sample of either; None: nobody has looked since the daemon started."""
 
     figures: Figures
     sites: tuple[Site, ...]
     quality: Quality
     cost: Cost = Cost()
+    system: SystemSample | None = None
+    host: SystemSample | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -179,6 +215,9 @@ class WatchPoint:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
+    """``system_snapshots``, ``host_snapshots``: at most 600 points of either; ``system_scopes``: what their
+    figures are measured over, those of the host by ``host.`` and the name."""
+
     session: Session
     figures: Figures
     sites: tuple[Site, ...]
@@ -190,3 +229,6 @@ class Report:
     history: History = History()
     pauses: tuple[SamplingPause, ...] = ()
     marks: tuple[Mark, ...] = ()
+    system_snapshots: tuple[SystemSample, ...] = ()
+    host_snapshots: tuple[SystemSample, ...] = ()
+    system_scopes: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -19,10 +19,12 @@ from memscope_daemon.config import KEEP_BYTES, default_history
 from memscope_daemon.errors import MemscopeError, SystemFailure
 from memscope_daemon.model.history import History
 from memscope_daemon.model.session import SessionStamp
+from memscope_daemon.monitor.sampler import Sampler
 from memscope_daemon.server.auto_export import AutoExporter
 from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.control_service import Attempt
 from memscope_daemon.server.host import Host
+from memscope_daemon.server.sessions import Entry
 from memscope_daemon.server.tracking import Tracker
 from memscope_daemon.shim.launch import ShipperProcess, shipper_fork_server
 
@@ -115,6 +117,7 @@ class _Running:
     exports: AutoExporter
     book: SessionBook
     helpers: _Helpers
+    sampler: Sampler
 
 
 class Daemon:
@@ -151,14 +154,20 @@ class Daemon:
         helpers = _Helpers(self._spare_count)
         exports = AutoExporter(book, self._folder)
         tracker = Tracker(book, lambda attempt: self._make_session(attempt, helpers), exports)
+        sampler = Sampler()
+
+        def began(entry: Entry) -> None:
+            tracker.began(entry)
+            entry.observe_with(sampler)
+
         try:
-            host = Host(self.address, book, tracker, tracker.began)
+            host = Host(self.address, book, tracker, began)
         except BaseException:
             tracker.stop()
             exports.stop()
             helpers.close()
             raise
-        self._running = _Running(host, tracker, exports, book, helpers)
+        self._running = _Running(host, tracker, exports, book, helpers, sampler)
         return self.address
 
     @property
@@ -177,6 +186,7 @@ class Daemon:
         if running is None:
             return
         running.tracker.stop()
+        running.sampler.stop()
         running.exports.stop()
         running.helpers.close()
         running.host.close()

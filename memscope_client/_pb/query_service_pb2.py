@@ -26,29 +26,37 @@ from memscope_client._pb import report_pb2 as memscope_dot_v1_dot_report__pb2
 from memscope_client._pb import session_pb2 as memscope_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmemscope/v1/query_service.proto\x12\x0bmemscope.v1\x1a\x18memscope/v1/report.proto\x1a\x19memscope/v1/session.proto\";\n\x11GetFiguresRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nsite_count\x18\x02 \x01(\r\"\xa5\x01\n\x12GetFiguresResponse\x12%\n\x07\x66igures\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Figures\x12 \n\x05sites\x18\x02 \x03(\x0b\x32\x11.memscope.v1.Site\x12%\n\x07quality\x18\x03 \x01(\x0b\x32\x14.memscope.v1.Quality\x12\x1f\n\x04\x63ost\x18\x04 \x01(\x0b\x32\x11.memscope.v1.Cost\"]\n\x0cWatchRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x66ter_number\x18\x02 \x01(\x04\x12\x12\n\nsite_count\x18\x03 \x01(\r\x12\x0f\n\x07\x65very_s\x18\x04 \x01(\x01\"\xbc\x02\n\rWatchResponse\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12%\n\x07\x66igures\x18\x02 \x01(\x0b\x32\x14.memscope.v1.Figures\x12 \n\x05sites\x18\x03 \x03(\x0b\x32\x11.memscope.v1.Site\x12%\n\x07quality\x18\x04 \x01(\x0b\x32\x14.memscope.v1.Quality\x12\x1f\n\x04\x63ost\x18\x05 \x01(\x0b\x32\x11.memscope.v1.Cost\x12%\n\x07session\x18\x06 \x01(\x0b\x32\x14.memscope.v1.Session\x12\x14\n\x0cmissed_count\x18\x07 \x01(\x04\x12+\n\x07threads\x18\x08 \x03(\x0b\x32\x1a.memscope.v1.ThreadFigures\x12 \n\x05marks\x18\t \x03(\x0b\x32\x11.memscope.v1.Mark\":\n\x10GetReportRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nsite_count\x18\x02 \x01(\r\"8\n\x11GetReportResponse\x12#\n\x06report\x18\x01 \x01(\x0b\x32\x13.memscope.v1.Report\"D\n\rExportRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\x0f\n\x07measure\x18\x03 \x01(\t\"2\n\x0e\x45xportResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\x11\n\tfile_name\x18\x02 \x01(\t2\xa9\x02\n\x05Query\x12M\n\nGetFigures\x12\x1e.memscope.v1.GetFiguresRequest\x1a\x1f.memscope.v1.GetFiguresResponse\x12@\n\x05Watch\x12\x19.memscope.v1.WatchRequest\x1a\x1a.memscope.v1.WatchResponse0\x01\x12J\n\tGetReport\x12\x1d.memscope.v1.GetReportRequest\x1a\x1e.memscope.v1.GetReportResponse\x12\x43\n\x06\x45xport\x12\x1a.memscope.v1.ExportRequest\x1a\x1b.memscope.v1.ExportResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmemscope/v1/query_service.proto\x12\x0bmemscope.v1\x1a\x18memscope/v1/report.proto\x1a\x19memscope/v1/session.proto\";\n\x11GetFiguresRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nsite_count\x18\x02 \x01(\r\"\xf9\x01\n\x12GetFiguresResponse\x12%\n\x07\x66igures\x18\x01 \x01(\x0b\x32\x14.memscope.v1.Figures\x12 \n\x05sites\x18\x02 \x03(\x0b\x32\x11.memscope.v1.Site\x12%\n\x07quality\x18\x03 \x01(\x0b\x32\x14.memscope.v1.Quality\x12\x1f\n\x04\x63ost\x18\x04 \x01(\x0b\x32\x11.memscope.v1.Cost\x12)\n\x06system\x18\x05 \x01(\x0b\x32\x19.memscope.v1.SystemSample\x12\'\n\x04host\x18\x06 \x01(\x0b\x32\x19.memscope.v1.SystemSample\"]\n\x0cWatchRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x66ter_number\x18\x02 \x01(\x04\x12\x12\n\nsite_count\x18\x03 \x01(\r\x12\x0f\n\x07\x65very_s\x18\x04 \x01(\x01\"\xbc\x02\n\rWatchResponse\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12%\n\x07\x66igures\x18\x02 \x01(\x0b\x32\x14.memscope.v1.Figures\x12 \n\x05sites\x18\x03 \x03(\x0b\x32\x11.memscope.v1.Site\x12%\n\x07quality\x18\x04 \x01(\x0b\x32\x14.memscope.v1.Quality\x12\x1f\n\x04\x63ost\x18\x05 \x01(\x0b\x32\x11.memscope.v1.Cost\x12%\n\x07session\x18\x06 \x01(\x0b\x32\x14.memscope.v1.Session\x12\x14\n\x0cmissed_count\x18\x07 \x01(\x04\x12+\n\x07threads\x18\x08 \x03(\x0b\x32\x1a.memscope.v1.ThreadFigures\x12 \n\x05marks\x18\t \x03(\x0b\x32\x11.memscope.v1.Mark\":\n\x10GetReportRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nsite_count\x18\x02 \x01(\r\"8\n\x11GetReportResponse\x12#\n\x06report\x18\x01 \x01(\x0b\x32\x13.memscope.v1.Report\"D\n\rExportRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\x0f\n\x07measure\x18\x03 \x01(\t\"2\n\x0e\x45xportResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\x11\n\tfile_name\x18\x02 \x01(\t\"M\n\x17GetSystemSamplesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08\x61\x66ter_ns\x18\x02 \x01(\x03\x12\x0c\n\x04host\x18\x03 \x01(\x08\"\xb8\x01\n\x18GetSystemSamplesResponse\x12*\n\x07samples\x18\x01 \x03(\x0b\x32\x19.memscope.v1.SystemSample\x12\x41\n\x06scopes\x18\x02 \x03(\x0b\x32\x31.memscope.v1.GetSystemSamplesResponse.ScopesEntry\x1a-\n\x0bScopesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\x8c\x03\n\x05Query\x12M\n\nGetFigures\x12\x1e.memscope.v1.GetFiguresRequest\x1a\x1f.memscope.v1.GetFiguresResponse\x12@\n\x05Watch\x12\x19.memscope.v1.WatchRequest\x1a\x1a.memscope.v1.WatchResponse0\x01\x12J\n\tGetReport\x12\x1d.memscope.v1.GetReportRequest\x1a\x1e.memscope.v1.GetReportResponse\x12\x43\n\x06\x45xport\x12\x1a.memscope.v1.ExportRequest\x1a\x1b.memscope.v1.ExportResponse0\x01\x12\x61\n\x10GetSystemSamples\x12$.memscope.v1.GetSystemSamplesRequest\x1a%.memscope.v1.GetSystemSamplesResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'memscope.v1.query_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GETSYSTEMSAMPLESRESPONSE_SCOPESENTRY']._loaded_options = None
+  _globals['_GETSYSTEMSAMPLESRESPONSE_SCOPESENTRY']._serialized_options = b'8\001'
   _globals['_GETFIGURESREQUEST']._serialized_start=101
   _globals['_GETFIGURESREQUEST']._serialized_end=160
   _globals['_GETFIGURESRESPONSE']._serialized_start=163
-  _globals['_GETFIGURESRESPONSE']._serialized_end=328
-  _globals['_WATCHREQUEST']._serialized_start=330
-  _globals['_WATCHREQUEST']._serialized_end=423
-  _globals['_WATCHRESPONSE']._serialized_start=426
-  _globals['_WATCHRESPONSE']._serialized_end=742
-  _globals['_GETREPORTREQUEST']._serialized_start=744
-  _globals['_GETREPORTREQUEST']._serialized_end=802
-  _globals['_GETREPORTRESPONSE']._serialized_start=804
-  _globals['_GETREPORTRESPONSE']._serialized_end=860
-  _globals['_EXPORTREQUEST']._serialized_start=862
-  _globals['_EXPORTREQUEST']._serialized_end=930
-  _globals['_EXPORTRESPONSE']._serialized_start=932
-  _globals['_EXPORTRESPONSE']._serialized_end=982
-  _globals['_QUERY']._serialized_start=985
-  _globals['_QUERY']._serialized_end=1282
+  _globals['_GETFIGURESRESPONSE']._serialized_end=412
+  _globals['_WATCHREQUEST']._serialized_start=414
+  _globals['_WATCHREQUEST']._serialized_end=507
+  _globals['_WATCHRESPONSE']._serialized_start=510
+  _globals['_WATCHRESPONSE']._serialized_end=826
+  _globals['_GETREPORTREQUEST']._serialized_start=828
+  _globals['_GETREPORTREQUEST']._serialized_end=886
+  _globals['_GETREPORTRESPONSE']._serialized_start=888
+  _globals['_GETREPORTRESPONSE']._serialized_end=944
+  _globals['_EXPORTREQUEST']._serialized_start=946
+  _globals['_EXPORTREQUEST']._serialized_end=1014
+  _globals['_EXPORTRESPONSE']._serialized_start=1016
+  _globals['_EXPORTRESPONSE']._serialized_end=1066
+  _globals['_GETSYSTEMSAMPLESREQUEST']._serialized_start=1068
+  _globals['_GETSYSTEMSAMPLESREQUEST']._serialized_end=1145
+  _globals['_GETSYSTEMSAMPLESRESPONSE']._serialized_start=1148
+  _globals['_GETSYSTEMSAMPLESRESPONSE']._serialized_end=1332
+  _globals['_GETSYSTEMSAMPLESRESPONSE_SCOPESENTRY']._serialized_start=1287
+  _globals['_GETSYSTEMSAMPLESRESPONSE_SCOPESENTRY']._serialized_end=1332
+  _globals['_QUERY']._serialized_start=1335
+  _globals['_QUERY']._serialized_end=1731
 # @@protoc_insertion_point(module_scope)

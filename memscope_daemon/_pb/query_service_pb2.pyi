@@ -17,16 +17,20 @@ class GetFiguresRequest(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., site_count: _Optional[int] = ...) -> None: ...
 
 class GetFiguresResponse(_message.Message):
-    __slots__ = ("figures", "sites", "quality", "cost")
+    __slots__ = ("figures", "sites", "quality", "cost", "system", "host")
     FIGURES_FIELD_NUMBER: _ClassVar[int]
     SITES_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
     figures: _report_pb2.Figures
     sites: _containers.RepeatedCompositeFieldContainer[_report_pb2.Site]
     quality: _report_pb2.Quality
     cost: _report_pb2.Cost
-    def __init__(self, figures: _Optional[_Union[_report_pb2.Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[_report_pb2.Site, _Mapping]]] = ..., quality: _Optional[_Union[_report_pb2.Quality, _Mapping]] = ..., cost: _Optional[_Union[_report_pb2.Cost, _Mapping]] = ...) -> None: ...
+    system: _report_pb2.SystemSample
+    host: _report_pb2.SystemSample
+    def __init__(self, figures: _Optional[_Union[_report_pb2.Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[_report_pb2.Site, _Mapping]]] = ..., quality: _Optional[_Union[_report_pb2.Quality, _Mapping]] = ..., cost: _Optional[_Union[_report_pb2.Cost, _Mapping]] = ..., system: _Optional[_Union[_report_pb2.SystemSample, _Mapping]] = ..., host: _Optional[_Union[_report_pb2.SystemSample, _Mapping]] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
     __slots__ = ("session_id", "after_number", "site_count", "every_s")
@@ -93,3 +97,28 @@ class ExportResponse(_message.Message):
     chunk: bytes
     file_name: str
     def __init__(self, chunk: _Optional[bytes] = ..., file_name: _Optional[str] = ...) -> None: ...
+
+class GetSystemSamplesRequest(_message.Message):
+    __slots__ = ("session_id", "after_ns", "host")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_NS_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    after_ns: int
+    host: bool
+    def __init__(self, session_id: _Optional[str] = ..., after_ns: _Optional[int] = ..., host: bool = ...) -> None: ...
+
+class GetSystemSamplesResponse(_message.Message):
+    __slots__ = ("samples", "scopes")
+    class ScopesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    SCOPES_FIELD_NUMBER: _ClassVar[int]
+    samples: _containers.RepeatedCompositeFieldContainer[_report_pb2.SystemSample]
+    scopes: _containers.ScalarMap[str, str]
+    def __init__(self, samples: _Optional[_Iterable[_Union[_report_pb2.SystemSample, _Mapping]]] = ..., scopes: _Optional[_Mapping[str, str]] = ...) -> None: ...

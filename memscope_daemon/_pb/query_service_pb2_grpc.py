@@ -54,6 +54,11 @@ class QueryStub(object):
                 request_serializer=memscope_dot_v1_dot_query__service__pb2.ExportRequest.SerializeToString,
                 response_deserializer=memscope_dot_v1_dot_query__service__pb2.ExportResponse.FromString,
                 _registered_method=True)
+        self.GetSystemSamples = channel.unary_stream(
+                '/memscope.v1.Query/GetSystemSamples',
+                request_serializer=memscope_dot_v1_dot_query__service__pb2.GetSystemSamplesRequest.SerializeToString,
+                response_deserializer=memscope_dot_v1_dot_query__service__pb2.GetSystemSamplesResponse.FromString,
+                _registered_method=True)
 
 
 class QueryServicer(object):
@@ -84,6 +89,12 @@ class QueryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSystemSamples(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QueryServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -106,6 +117,11 @@ def add_QueryServicer_to_server(servicer, server):
                     servicer.Export,
                     request_deserializer=memscope_dot_v1_dot_query__service__pb2.ExportRequest.FromString,
                     response_serializer=memscope_dot_v1_dot_query__service__pb2.ExportResponse.SerializeToString,
+            ),
+            'GetSystemSamples': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetSystemSamples,
+                    request_deserializer=memscope_dot_v1_dot_query__service__pb2.GetSystemSamplesRequest.FromString,
+                    response_serializer=memscope_dot_v1_dot_query__service__pb2.GetSystemSamplesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -216,6 +232,33 @@ class Query(object):
             '/memscope.v1.Query/Export',
             memscope_dot_v1_dot_query__service__pb2.ExportRequest.SerializeToString,
             memscope_dot_v1_dot_query__service__pb2.ExportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSystemSamples(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/memscope.v1.Query/GetSystemSamples',
+            memscope_dot_v1_dot_query__service__pb2.GetSystemSamplesRequest.SerializeToString,
+            memscope_dot_v1_dot_query__service__pb2.GetSystemSamplesResponse.FromString,
             options,
             channel_credentials,
             insecure,

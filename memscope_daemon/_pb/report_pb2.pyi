@@ -178,8 +178,47 @@ class Mark(_message.Message):
     label: str
     def __init__(self, time_ns: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
 
+class SystemSample(_message.Message):
+    __slots__ = ("timestamp_ns", "cpu_usage_percent", "memory_usage_bytes", "memory_usage_percent", "thread_count", "disk_read_bps", "disk_write_bps", "network_rx_bps", "network_tx_bps", "gpu_usage_percent", "gpu_memory_used", "gpu_memory_total", "active_allocations", "peak_memory")
+    TIMESTAMP_NS_FIELD_NUMBER: _ClassVar[int]
+    CPU_USAGE_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_USAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_USAGE_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    THREAD_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DISK_READ_BPS_FIELD_NUMBER: _ClassVar[int]
+    DISK_WRITE_BPS_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_RX_BPS_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_TX_BPS_FIELD_NUMBER: _ClassVar[int]
+    GPU_USAGE_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    GPU_MEMORY_USED_FIELD_NUMBER: _ClassVar[int]
+    GPU_MEMORY_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_ALLOCATIONS_FIELD_NUMBER: _ClassVar[int]
+    PEAK_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    timestamp_ns: int
+    cpu_usage_percent: float
+    memory_usage_bytes: int
+    memory_usage_percent: float
+    thread_count: int
+    disk_read_bps: float
+    disk_write_bps: float
+    network_rx_bps: float
+    network_tx_bps: float
+    gpu_usage_percent: float
+    gpu_memory_used: int
+    gpu_memory_total: int
+    active_allocations: int
+    peak_memory: int
+    def __init__(self, timestamp_ns: _Optional[int] = ..., cpu_usage_percent: _Optional[float] = ..., memory_usage_bytes: _Optional[int] = ..., memory_usage_percent: _Optional[float] = ..., thread_count: _Optional[int] = ..., disk_read_bps: _Optional[float] = ..., disk_write_bps: _Optional[float] = ..., network_rx_bps: _Optional[float] = ..., network_tx_bps: _Optional[float] = ..., gpu_usage_percent: _Optional[float] = ..., gpu_memory_used: _Optional[int] = ..., gpu_memory_total: _Optional[int] = ..., active_allocations: _Optional[int] = ..., peak_memory: _Optional[int] = ...) -> None: ...
+
 class Report(_message.Message):
-    __slots__ = ("session", "figures", "sites", "threads", "domains", "quality", "cost", "steps", "history", "pauses", "marks")
+    __slots__ = ("session", "figures", "sites", "threads", "domains", "quality", "cost", "steps", "history", "pauses", "marks", "system_snapshots", "host_snapshots", "system_scopes")
+    class SystemScopesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     SESSION_FIELD_NUMBER: _ClassVar[int]
     FIGURES_FIELD_NUMBER: _ClassVar[int]
     SITES_FIELD_NUMBER: _ClassVar[int]
@@ -191,6 +230,9 @@ class Report(_message.Message):
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     PAUSES_FIELD_NUMBER: _ClassVar[int]
     MARKS_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_SNAPSHOTS_FIELD_NUMBER: _ClassVar[int]
+    HOST_SNAPSHOTS_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_SCOPES_FIELD_NUMBER: _ClassVar[int]
     session: _session_pb2.Session
     figures: Figures
     sites: _containers.RepeatedCompositeFieldContainer[Site]
@@ -202,4 +244,7 @@ class Report(_message.Message):
     history: History
     pauses: _containers.RepeatedCompositeFieldContainer[SamplingPause]
     marks: _containers.RepeatedCompositeFieldContainer[Mark]
-    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., figures: _Optional[_Union[Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[Site, _Mapping]]] = ..., threads: _Optional[_Iterable[_Union[ThreadFigures, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[DomainFigures, _Mapping]]] = ..., quality: _Optional[_Union[Quality, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepChange, _Mapping]]] = ..., history: _Optional[_Union[History, _Mapping]] = ..., pauses: _Optional[_Iterable[_Union[SamplingPause, _Mapping]]] = ..., marks: _Optional[_Iterable[_Union[Mark, _Mapping]]] = ...) -> None: ...
+    system_snapshots: _containers.RepeatedCompositeFieldContainer[SystemSample]
+    host_snapshots: _containers.RepeatedCompositeFieldContainer[SystemSample]
+    system_scopes: _containers.ScalarMap[str, str]
+    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., figures: _Optional[_Union[Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[Site, _Mapping]]] = ..., threads: _Optional[_Iterable[_Union[ThreadFigures, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[DomainFigures, _Mapping]]] = ..., quality: _Optional[_Union[Quality, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepChange, _Mapping]]] = ..., history: _Optional[_Union[History, _Mapping]] = ..., pauses: _Optional[_Iterable[_Union[SamplingPause, _Mapping]]] = ..., marks: _Optional[_Iterable[_Union[Mark, _Mapping]]] = ..., system_snapshots: _Optional[_Iterable[_Union[SystemSample, _Mapping]]] = ..., host_snapshots: _Optional[_Iterable[_Union[SystemSample, _Mapping]]] = ..., system_scopes: _Optional[_Mapping[str, str]] = ...) -> None: ...

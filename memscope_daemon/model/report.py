@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from memscope_daemon.model.columns import Domain
 from memscope_daemon.model.cost import Cost, StepChange
 from memscope_daemon.model.dictionary import LossRow, SettingRow
 from memscope_daemon.model.history import HistoryFigures
 from memscope_daemon.model.session import SessionInfo
+from memscope_daemon.model.system import SystemSample
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ class Report:
 
     ``sites`` by live bytes, most first. ``settings``: of the sampling, in the order they came into force.
     ``cost`` None: not measured. ``steps``: as ``settings``; empty where there was no budget.
-    ``pauses`` and ``marks`` in order of time.
+    ``pauses`` and ``marks`` in order of time. ``system_snapshots``, ``host_snapshots``: a bounded number of
+    points, in the order of time; what they are measured over is in ``system_scopes``.
     """
 
     session: SessionInfo
@@ -139,3 +142,6 @@ class Report:
     history: HistoryFigures = HistoryFigures()  # noqa: RUF009 (frozen)
     pauses: tuple[SamplingPause, ...] = ()
     marks: tuple[Mark, ...] = ()
+    system_snapshots: tuple[SystemSample, ...] = ()
+    host_snapshots: tuple[SystemSample, ...] = ()
+    system_scopes: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -18,6 +18,7 @@ from memscope_daemon.model.report import Mark, Resident, SamplingPause
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import SessionInfo
 from memscope_daemon.model.sums import Sums
+from memscope_daemon.model.system import SystemSeries
 from memscope_daemon.store.questions import KeyedSums
 from memscope_daemon.timeline.live import Balance, Peak
 
@@ -33,7 +34,7 @@ class Evidence:
     when nothing was recorded, because another tool has taken the hooks out; 0: they are in.
     ``written_count``: records that the target has written, as far as a shipper has looked. ``cost``: None
     where nobody has looked. ``steps``: in force one after the other, where there is a budget. ``pauses``:
-    those of users, in order.
+    those of users, in order. ``system``: what the system monitor saw, as far as it was asked for.
     """
 
     session: SessionInfo
@@ -56,6 +57,7 @@ class Evidence:
     history: HistoryFigures = HistoryFigures()  # noqa: RUF009 (frozen)
     pauses: tuple[SamplingPause, ...] = ()
     marks: tuple[Mark, ...] = ()
+    system: SystemSeries = SystemSeries()  # noqa: RUF009 (frozen)
 
 
 def dense(found: KeyedSums, count: int) -> Sums:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from memscope_daemon.model import system
 from memscope_daemon.model.report import Figures, Quality, Report, Resident, SamplingPause
 from memscope_daemon.model.session import EndReason, Step
 from memscope_daemon.query import figures as ask
@@ -36,6 +37,9 @@ def report(evidence: Evidence, site_limit: int = 0) -> Report:
         evidence.history,
         pauses(evidence),
         evidence.marks,
+        system.samples(evidence.system.rows, host=False),
+        system.samples(evidence.system.rows, host=True),
+        evidence.system.scopes,
     )
 
 

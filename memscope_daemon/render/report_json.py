@@ -7,6 +7,7 @@ null.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -27,6 +28,7 @@ from memscope_daemon.model.report import (
     ThreadFigures,
 )
 from memscope_daemon.model.session import AttachFigures, SessionInfo
+from memscope_daemon.model.system import SystemSample
 
 SCHEMA_ID = "urn:memscope:report:1"
 SCHEMA_VERSION = 1
@@ -62,6 +64,9 @@ def document(report: Report) -> Json:
             "at_attach_bytes": report.resident.at_attach_bytes,
         },
         **_figures(report.figures),
+        "system_scopes": dict(report.system_scopes),
+        "system_snapshots": [_sample(sample) for sample in report.system_snapshots],
+        "host_snapshots": [_sample(sample) for sample in report.host_snapshots],
         "hotspots": [_site(site) for site in report.sites],
         "threads": [_thread(thread) for thread in report.threads],
         "domains": [_domain(domain) for domain in report.domains],
@@ -246,6 +251,11 @@ def _figures(figures: Figures) -> Json:
         **_estimate("allocation_rate_per_sec", figures.allocated_count, per_second),
         **_estimate("deallocation_rate_per_sec", figures.freed_count, per_second),
     }
+
+
+def _sample(sample: SystemSample) -> Json:
+    found = dataclasses.asdict(sample)
+    return {name: _number(value) if isinstance(value, float) else value for name, value in found.items()}
 
 
 def _site(site: Site) -> Json:

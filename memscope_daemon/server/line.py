@@ -9,6 +9,8 @@ from typing import Any
 from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
 from memscope_daemon.errors import TrackingError
+from memscope_daemon.model.sampling import SamplingConfig
+from memscope_daemon.server import messages
 
 #: Of one stream. What is put in is answered, in order; an error or None ends the call.
 Outgoing = queue.SimpleQueue[Any]
@@ -63,6 +65,18 @@ class Line:
     def command(self, command: ingest_pb.Command) -> bool:
         """Sends a command to the shipper; False: none is there."""
         return self._put(ingest_pb.IngestStreamResponse(command=command))
+
+    def set_sampling(self, sampling: SamplingConfig) -> None:
+        wire = ingest_pb.SetSampling(sampling=messages.sampling_to(sampling))
+        self.command(ingest_pb.Command(set_sampling=wire))
+
+    def pause(self, paused: bool) -> None:
+        """Stops sampling, or lets it go on."""
+        self.command(ingest_pb.Command(pause=ingest_pb.Pause(paused=paused)))
+
+    def leave(self) -> None:
+        """The hooks are to be taken out."""
+        self.command(ingest_pb.Command(detach=ingest_pb.Detach()))
 
     def acknowledge(self, batch_number: int) -> None:
         """That batch is stored, with all before it."""

@@ -24,6 +24,7 @@ from memscope_daemon.model.report import (
 )
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import AttachFigures, SessionInfo, Target
+from memscope_daemon.model.system import FIGURES, SystemSample
 
 TEXT_CHARACTERS_MAX = 4096
 
@@ -125,6 +126,9 @@ def report_to(report: Report) -> report_pb2.Report:
         history=_history(report.history),
         pauses=[_pause(pause) for pause in report.pauses],
         marks=[mark_to(mark) for mark in report.marks],
+        system_snapshots=[sample_to(sample) for sample in report.system_snapshots],
+        host_snapshots=[sample_to(sample) for sample in report.host_snapshots],
+        system_scopes=report.system_scopes,
     )
 
 
@@ -176,6 +180,13 @@ def cost_to(cost: Cost | None) -> report_pb2.Cost:
         return report_pb2.Cost()
     return report_pb2.Cost(
         in_target_ns=cost.in_target_ns, target_cpu_ns=cost.target_cpu_ns, percent=cost.percent
+    )
+
+
+def sample_to(sample: SystemSample) -> report_pb2.SystemSample:
+    """None is not set."""
+    return report_pb2.SystemSample(
+        timestamp_ns=sample.timestamp, **{name: getattr(sample, name) for name in FIGURES}
     )
 
 

@@ -9,6 +9,7 @@ import grpc
 
 from memscope_daemon._pb import query_service_pb2 as pb
 from memscope_daemon._pb import query_service_pb2_grpc as services
+from memscope_daemon.model.system import HOST, HOST_SCOPES, TARGET_SCOPES, SystemSample, samples
 from memscope_daemon.query import figures, quality, report
 from memscope_daemon.query.evidence import Evidence
 from memscope_daemon.server import exports, messages
@@ -17,6 +18,7 @@ from memscope_daemon.server.status import answering
 from memscope_daemon.server.watching import Watchers, watch
 
 CHUNK_BYTES = 1 << 20
+SAMPLES_AT_ONCE = 4096
 
 
 class QueryService(services.QueryServicer):  # type: ignore[misc,unused-ignore]
@@ -28,8 +30,9 @@ class QueryService(services.QueryServicer):  # type: ignore[misc,unused-ignore]
         self, request: Any, context: grpc.ServicerContext
     ) -> pb.GetFiguresResponse:
         with answering(context), self._book.in_use():
-            count = request.site_count
-            return self._book.get(request.session_id).ask(lambda at: _figures(at, count), exact=False)
+            entry, count = self._book.get(request.session_id), request.site_count
+            answer = entry.ask(lambda at: _figures(at, count), exact=False)
+            return _with_samples(answer, entry.observed.latest)
 
     def Watch(  # noqa: N802 (gRPC's name)
         self, request: Any, context: grpc.ServicerContext
@@ -56,6 +59,29 @@ class QueryService(services.QueryServicer):  # type: ignore[misc,unused-ignore]
             yield pb.ExportResponse(chunk=data[:CHUNK_BYTES], file_name=exporter.file_name)
             for start in range(CHUNK_BYTES, len(data), CHUNK_BYTES):
                 yield pb.ExportResponse(chunk=data[start : start + CHUNK_BYTES])
+
+    def GetSystemSamples(  # noqa: N802 (gRPC's name)
+        self, request: Any, context: grpc.ServicerContext
+    ) -> Iterator[pb.GetSystemSamplesResponse]:
+        with answering(context), self._book.in_use():
+            entry, host, after_ns = self._book.get(request.session_id), request.host, request.after_ns
+            yield pb.GetSystemSamplesResponse(scopes=HOST_SCOPES if host else TARGET_SCOPES)
+            column = f"{HOST}timestamp" if host else "timestamp"
+            while len(rows := entry.system_rows(column, after_ns, SAMPLES_AT_ONCE)):
+                found = [messages.sample_to(sample) for sample in samples(rows, host=host)]
+                yield pb.GetSystemSamplesResponse(samples=found)
+                after_ns = found[-1].timestamp_ns
+                if len(rows) < SAMPLES_AT_ONCE:
+                    break
+
+
+def _with_samples(
+    answer: pb.GetFiguresResponse, latest: tuple[SystemSample | None, SystemSample | None]
+) -> pb.GetFiguresResponse:
+    for field, sample in zip((answer.system, answer.host), latest, strict=True):
+        if sample is not None:
+            field.CopyFrom(messages.sample_to(sample))
+    return answer
 
 
 def _figures(evidence: Evidence, site_count: int) -> pb.GetFiguresResponse:

@@ -21,17 +21,19 @@ from memscope_daemon.ingest import dictionary as wire_dictionary
 from memscope_daemon.ingest import losses as wire_losses
 from memscope_daemon.ingest.numbering import BatchNumbers, Verdict
 from memscope_daemon.metadata.tables import Tables
-from memscope_daemon.model.columns import RAW_ID_BIT, Columns, Flags
+from memscope_daemon.model.columns import RAW_ID_BIT, Array, Columns, Flags
 from memscope_daemon.model.cost import CostCounters
 from memscope_daemon.model.dictionary import DictionaryRows, LossRow
 from memscope_daemon.model.history import HISTORIES, History
 from memscope_daemon.model.report import Resident
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import SessionInfo
+from memscope_daemon.model.system import NO_ROWS
 from memscope_daemon.query.evidence import Evidence, balance
 from memscope_daemon.server.history import Past
+from memscope_daemon.server.observed import Observed
 from memscope_daemon.shim.job import Resume
-from memscope_daemon.store import questions
+from memscope_daemon.store import looks, questions
 from memscope_daemon.store.capture import Capture
 from memscope_daemon.store.engine import Engines
 from memscope_daemon.store.questions import Key, Subset
@@ -41,6 +43,7 @@ COMMIT_AGE_NS = 250_000_000
 COMMIT_EACH_NS = 1_000_000_000  # a commit costs some ms, and a daemon has many sessions
 COMMIT_ROWS = 1 << 18
 PILE_ROWS_MAX = 1 << 20
+POINTS_MAX = 600  # of what the system monitor saw, in a report
 GAP_CAUSE, DIED_CAUSE = "batch_gap", "shipper_died"
 #: Causes that a shipper counts by itself; one that takes over goes on counting.
 OF_SHIPPERS = frozenset({"bad_record", "bad_reference", "bad_metadata", "bad_ring"})
@@ -63,7 +66,8 @@ class _Pile:
 
 class Recording:
     """Belongs to one thread. ``stored_batch``: the last batch that is stored, with all before it. ``noted``:
-    texts by name, as they stood in the file when it was opened."""
+    texts by name, as they stood in the file when it was opened. ``observed``: where the system monitor leaves
+    what it sees; None: nobody looks."""
 
     def __init__(
         self,
@@ -71,6 +75,7 @@ class Recording:
         first_mode: SamplingMode,
         history: History = HISTORIES["unbounded"],
         engines: Engines | None = None,
+        observed: Observed | None = None,
     ) -> None:
         """Opens the file, by one of ``engines``; what is in it already is read back.
 
@@ -80,6 +85,8 @@ class Recording:
         self._capture = Capture.open(path, engines)
         self._tables = Tables(first_mode)
         self._past = Past(self._capture, history, self._by_bytes)
+        self._observed = observed
+        self._thinning = looks.Thinning(self._capture)
         self._live = self._past.state()
         self._losses: dict[str, LossRow] = {}
         self._stored_losses: dict[str, LossRow] = {}
@@ -127,6 +134,11 @@ class Recording:
         live, losses = self._live, self._losses
         lost_count = sum(losses[cause].record_count for cause in RING_FULL & losses.keys())
         return CostCounters(self._time_ns, self._slow_ns, live.call_count, live.event_count, lost_count)
+
+    @property
+    def live(self) -> tuple[float, float]:
+        """Blocks that are live, and most bytes that were at once: estimates."""
+        return self._live.live_count, self._live.peak.live_bytes
 
     def take(self, batch: Any) -> None:
         """Takes one ``Batch`` message; a duplicate is dropped.
@@ -200,18 +212,24 @@ class Recording:
 
         :raises SystemFailure: the store refused; the pile is kept.
         """
-        pile, now_ns = self._pile, clock.monotonic_ns()
+        pile, now_ns, observed = self._pile, clock.monotonic_ns(), self._observed
         is_old = pile.since_ns and now_ns - pile.since_ns >= COMMIT_AGE_NS
-        due = is_old and now_ns - self._committed_ns >= COMMIT_EACH_NS
-        return self.commit() if due or pile.row_count >= COMMIT_ROWS else False
+        is_due = is_old or bool(observed and observed.due(with_events=False))
+        if pile.row_count < COMMIT_ROWS and not (is_due and now_ns - self._committed_ns >= COMMIT_EACH_NS):
+            return False
+        return self._commit(bool(observed and observed.due(with_events=True)))
 
     def commit(self) -> bool:
         """Stores what waits; True: there was something.
 
         :raises SystemFailure: the store refused; the pile is kept.
         """
+        return self._commit(self._observed is not None)
+
+    def _commit(self, with_looks: bool) -> bool:
         pile = self._pile
-        if not pile.since_ns:
+        seen = self._observed.waiting() if self._observed and with_looks else NO_ROWS
+        if not pile.since_ns and not len(seen):
             return False
         meta = {
             "last_batch": str(self._numbers.last),
@@ -221,16 +239,23 @@ class Recording:
         }
         losses = [loss for loss in self._losses.values() if self._stored_losses.get(loss.cause) != loss]
         try:
-            self._capture.append(pile.columns, pile.rows, losses, meta)
+            self._capture.append(pile.columns, pile.rows, losses, meta, seen)
         except SystemFailure:
             pile.since_ns = clock.monotonic_ns()  # not again at once
             raise
         self._pile = _Pile()
         self._stored_losses.update((loss.cause, loss) for loss in losses)
         self._committed_ns = clock.monotonic_ns()
+        self._note_stored(seen)
         self._trim()
         self.stored_batch = self._numbers.last
         return True
+
+    def _note_stored(self, seen: Array) -> None:
+        if self._observed and len(seen):
+            self._observed.stored()
+            with contextlib.suppress(SystemFailure):  # thinned with a later commit
+                self._thinning.do_if_due(int(seen["timestamp"][-1]))
 
     def bound(self, history: History) -> None:
         """How much is kept from now on."""
@@ -269,7 +294,16 @@ class Recording:
         by = [self._balance(key) for key in (Key.STACK, Key.THREAD, Key.DOMAIN)]
         found = self._evidence(session, resident, names, *by)
         stored_count = questions.event_count(self._capture) + self._past.event_count
-        return dataclasses.replace(found, event_count=stored_count)
+        system = looks.series(self._capture, POINTS_MAX)
+        return dataclasses.replace(found, event_count=stored_count, system=system)
+
+    def system_rows(self, column: str, after_ns: int, count: int) -> Array:
+        """The oldest ``count`` rows that the system monitor saw with a ``column`` above ``after_ns``.
+
+        :raises SystemFailure: the store refused.
+        """
+        self.commit()
+        return looks.after(self._capture, column, after_ns, count)
 
     def close(self) -> None:
         """Commits what waits, if the store takes it, and closes the file."""

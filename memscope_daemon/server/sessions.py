@@ -16,16 +16,18 @@ from memscope_daemon import clock
 from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
 from memscope_daemon.errors import MemscopeError, SystemFailure
 from memscope_daemon.model.auto_export import AutoExport
+from memscope_daemon.model.columns import Array
 from memscope_daemon.model.cost import Cost, CostCounters, StepChange
 from memscope_daemon.model.history import History
 from memscope_daemon.model.report import Mark, Resident
 from memscope_daemon.model.sampling import SamplingConfig
 from memscope_daemon.model.session import EndReason, SessionInfo, SessionState, Step
+from memscope_daemon.monitor.sampler import Sampler
 from memscope_daemon.query.evidence import Evidence
-from memscope_daemon.server import messages
 from memscope_daemon.server.actor import Actor
 from memscope_daemon.server.course import Course
 from memscope_daemon.server.line import Line, Outgoing
+from memscope_daemon.server.observed import Observed
 from memscope_daemon.server.pauses import Pauses, recalled_spans
 from memscope_daemon.server.points import Room
 from memscope_daemon.server.recording import Recording
@@ -47,7 +49,6 @@ from memscope_daemon.store.engine import Engines
 
 LOG = logging.getLogger("memscope.sessions")
 IDLE_S = 0.1
-LEAVE = ingest_pb.Command(detach=ingest_pb.Detach())
 #: A shipper that is away for longer may find its session's file closed; it is opened again for it.
 REST_AFTER_NS = 60_000_000_000
 
@@ -79,6 +80,7 @@ class Entry:
         self.heard_monotonic_ns = 0  # when the last batch came
         self.ended = threading.Event()
         self.owes_report = False  # has ended, and what was ordered of its end is not written yet
+        self.observed = Observed(info, self.ended)
         self._ended_unix_ns = 0
         self._is_recalled = False
         self._actor = Actor(f"session-{info.session_id}", self._idle, IDLE_S)
@@ -117,7 +119,7 @@ class Entry:
             if self._info.sampling != before:
                 return False
             self._info = dataclasses.replace(self._info, sampling=sampling)
-            self._command_sampling(sampling)
+            self._line.set_sampling(sampling)
         return True
 
     def set_paused(self, paused: bool) -> None:
@@ -140,7 +142,7 @@ class Entry:
         """With the lock held."""
         before, self._pauses = self._pauses, pauses
         if before.in_force != pauses.in_force:
-            self._command_pause()
+            self._line.pause(self._pauses.in_force)
 
     def mark(self, label: str) -> Mark:
         """Notes down this moment; a MemscopeError where there are too many, or the store refuses."""
@@ -152,7 +154,7 @@ class Entry:
         with self._lock:
             self._is_to_leave = leaves
             if leaves:
-                self._line.command(LEAVE)
+                self._line.leave()
 
     def end_over_budget(self, detail: str) -> None:
         """The detach that follows is no wish of the user's: the session ends by this name."""
@@ -195,30 +197,23 @@ class Entry:
         with self._lock:
             wanted = self._info.sampling
             if said != dataclasses.replace(wanted, seed=said.seed if wanted.seed is None else wanted.seed):
-                self._command_sampling(wanted)
+                self._line.set_sampling(wanted)
             if self._pauses.in_force or self._pauses.spans:  # it may not have heard of the end of one
-                self._command_pause()
+                self._line.pause(self._pauses.in_force)
             if self._is_to_leave:
-                self._line.command(LEAVE)
+                self._line.leave()
 
     def set_sampling(self, sampling: SamplingConfig) -> SessionInfo:
         """Commands a setting; while there is no shipper, the next one is told. Under one lock with
         :meth:`remind`, so that the last command is the last setting wanted."""
         with self._lock:
             self._info = dataclasses.replace(self._info, sampling=sampling)
-            self._command_sampling(sampling)
+            self._line.set_sampling(sampling)
             terms = self._terms = self._terms and dataclasses.replace(self._terms, sampling=sampling)
             info = self._info
         if terms is not None:
             self._actor.post(lambda: self._store(noted_terms(terms)))
         return info
-
-    def _command_sampling(self, sampling: SamplingConfig) -> None:
-        wire = ingest_pb.SetSampling(sampling=messages.sampling_to(sampling))
-        self._line.command(ingest_pb.Command(set_sampling=wire))
-
-    def _command_pause(self) -> None:
-        self._line.command(ingest_pb.Command(pause=ingest_pb.Pause(paused=self._pauses.in_force)))
 
     def take(self, batch: Any, outgoing: Outgoing) -> bool:
         """Takes a batch off the stream that ``outgoing`` belongs to; False: not taken, because the store
@@ -247,6 +242,16 @@ class Entry:
     def ask(self, question: Callable[[Evidence], Answer], *, exact: bool) -> Answer:
         """Answers ``question`` from the evidence as it stands; ``exact``: from the stored events."""
         return self._actor.call(lambda: question(self._evidence(exact)))
+
+    def observe_with(self, sampler: Sampler) -> None:
+        """From now until it is over. A target that cannot be told for sure is not looked at."""
+        target = self.info.target
+        if target.start_time_ticks:
+            sampler.watch(target.pid, target.start_time_ticks, self.observed)
+
+    def system_rows(self, column: str, after_ns: int, count: int) -> Array:
+        """As :meth:`Recording.system_rows`."""
+        return self._actor.call(lambda: self._of_recording().system_rows(column, after_ns, count))
 
     def note_resident(self, now_bytes: int | None) -> None:
         """The target's resident size was measured; the first one counts as that at the attach."""
@@ -284,7 +289,7 @@ class Entry:
         if terms.history is not None:
             history = terms.history
             self._actor.post(lambda: self._bound(history))
-        self._actor.post(lambda: self._store(noted_terms(terms)))
+        self._actor.post(lambda: self._store({**noted_terms(terms), **self.observed.notes}))
 
     def set_auto_export(self, order: AutoExport | None) -> SessionInfo:
         """What is to be written by itself from now on. Noted, for a daemon after this one."""
@@ -346,10 +351,12 @@ class Entry:
     # --- in the actor's thread -----------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._recording = Recording(self._path, self._info.sampling.mode, self._history, self._engines)
+        mode = self._info.sampling.mode
+        self._recording = Recording(self._path, mode, self._history, self._engines, self.observed)
         self._rests = False
         noted = self._recording.noted
         self.course.recall(noted)
+        self.observed.recall(noted)
         terms = recalled_terms(noted)
         if self.terms is None and terms is not None:
             self._recall(terms, recalled_steps(noted))
@@ -416,6 +423,7 @@ class Entry:
         recording.take(batch)
         counters = recording.counters
         self.course.heard(recording.time_ns, self.heard_monotonic_ns)
+        self.observed.note_live(*recording.live)
         with self._lock:
             self._counters = counters
         self.change(duration_ns=recording.time_ns)

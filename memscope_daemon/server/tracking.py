@@ -61,6 +61,7 @@ class Tracking(Protocol):
 
     session_id: str
     attach_figures: AttachFigures
+    started_monotonic_ns: int
 
     @property
     def shipper(self) -> Shipper: ...
@@ -231,6 +232,7 @@ class Tracker:
             resident_bytes(attempt.pid),
             tracking.attach_figures,
         )
+        entry.observed.started_monotonic_ns = tracking.started_monotonic_ns
         entry.agree(terms)
         with self._lock:
             self._tracked[session_id] = _Tracked(tracking, BudgetKeeper(entry, terms))

@@ -21,6 +21,7 @@ from memscope_daemon.errors import SystemFailure
 from memscope_daemon.model.columns import COLUMN_TYPES, Array, Columns, EventKind
 from memscope_daemon.model.dictionary import DictionaryRows, LossRow
 from memscope_daemon.model.sums import Sums
+from memscope_daemon.model.system import NO_ROWS, ROW_NAMES
 from memscope_daemon.store import schema
 from memscope_daemon.store.engine import DATABASE, MEMORY_LIMIT, Engine, Engines
 
@@ -89,13 +90,14 @@ class Capture:
         rows: Sequence[DictionaryRows],
         losses: Iterable[LossRow],
         meta: Mapping[str, str],
+        looks: Array = NO_ROWS,
     ) -> None:
-        """Appends all of it, or nothing.
+        """Appends all of it, or nothing. ``looks``: of the system monitor, ``model.system.ROW``.
 
         :raises SystemFailure: code ``store.not-written``; the file is as it was, and the call can be
         repeated.
         """
-        _guarded("written", self.path, lambda: self._append(columns, rows, losses, meta))
+        _guarded("written", self.path, lambda: self._append(columns, rows, losses, meta, looks))
 
     def forget(self, cut: int, sums: Mapping[str, Sums], meta: Mapping[str, str]) -> None:
         """Takes the events whose rowid is below ``cut`` off; allocations of blocks that are live stay, aside.
@@ -104,6 +106,13 @@ class Capture:
         :raises SystemFailure: code ``store.not-written``; the file is as it was.
         """
         _guarded("written", self.path, lambda: self._forget(cut, sums, meta))
+
+    def replace_looks(self, first_ns: int, before_ns: int, looks: Array) -> None:
+        """What the system monitor saw from ``first_ns`` until ``before_ns`` is ``looks`` from now on.
+
+        :raises SystemFailure: code ``store.not-written``; the file is as it was.
+        """
+        _guarded("written", self.path, lambda: self._replace_looks(first_ns, before_ns, looks))
 
     def shrink(self) -> None:
         """Gives the room of what was taken off back to the file, for what comes."""
@@ -149,10 +158,11 @@ class Capture:
         return _guarded("read", self.path, lambda: self._connection.execute(sql).fetchall())
 
     def _prepare(self) -> None:
-        tables = self._connection.execute(
-            f"SELECT count(*) FROM duckdb_tables() WHERE database_name = '{DATABASE}'"
-        ).fetchone()
-        if tables is None or tables[0] == 0:
+        found = self._connection.execute(
+            f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{DATABASE}'"
+        ).fetchall()
+        tables = {name for (name,) in found}
+        if not tables:
             self._create()
         meta = self.meta()
         self._noted = set(meta)
@@ -165,6 +175,8 @@ class Capture:
                 f"{self.path} was written by another version of memscope (store version {version})",
                 "open it with that version",
             )
+        if tables and schema.SYSTEM_SAMPLES not in tables:
+            self._connection.execute(schema.SYSTEM)
         self._connection.register("few_events", self._few)
 
     def _create(self) -> None:
@@ -210,9 +222,11 @@ class Capture:
         rows: Sequence[DictionaryRows],
         losses: Iterable[LossRow],
         meta: Mapping[str, str],
+        looks: Array,
     ) -> None:
         with self._transaction():
             self._append_events(columns)
+            self._append_looks(looks)
             for added in rows:
                 if not added.is_empty:
                     self._append_dictionary(added)
@@ -232,6 +246,20 @@ class Capture:
             arrays = {name: np.concatenate([part[name] for part in parts]) for name in COLUMN_NAMES}
             self._insert("events", arrays)
         self._rows_to_come -= count
+
+    def _append_looks(self, looks: Array) -> None:
+        if len(looks):
+            arrays = {name: np.ascontiguousarray(looks[name]) for name in ROW_NAMES}
+            self._insert(schema.SYSTEM_SAMPLES, arrays)
+            self._rows_to_come -= len(looks)
+
+    def _replace_looks(self, first_ns: int, before_ns: int, looks: Array) -> None:
+        with self._transaction():
+            self._connection.execute(
+                f"DELETE FROM {schema.SYSTEM_SAMPLES} WHERE timestamp >= ? AND timestamp < ?",
+                (first_ns, before_ns),
+            )
+            self._append_looks(looks)
 
     def _append_dictionary(self, rows: DictionaryRows) -> None:
         self._insert_rows("strings", [(number, text) for number, text in rows.strings.items()])

@@ -2,11 +2,15 @@
 
 `events` has a row per event, in the order they came. The dictionary tables have the numbers that events refer
 to. `losses` holds the last known counters, `meta` texts by name (version, session, last stored batch).
+`system_samples` has what the system monitor saw, a row a look: the target's figures, and the host's of the
+same look (``host_…``); NULL is not known. A capture made before there was that table gets it when it is
+opened.
 """
 
 from __future__ import annotations
 
 from memscope_daemon.model.sums import ADDED, LARGEST
+from memscope_daemon.model.system import ROW, ROW_NAMES
 
 SUM_NAMES = (*ADDED, *(f"largest_{name}" for name in LARGEST))
 
@@ -40,6 +44,14 @@ HISTORY = (
     f" {', '.join(f'{name} DOUBLE NOT NULL' for name in SUM_NAMES)})",
 )
 
+_ROW_TYPES = {"<i8": "BIGINT NOT NULL", "<f8": "DOUBLE"}
+SYSTEM_SAMPLES = "system_samples"
+SYSTEM = (
+    f"CREATE TABLE {SYSTEM_SAMPLES} ("
+    + ", ".join(f"{name} {_ROW_TYPES[ROW[name].str]}" for name in ROW_NAMES)
+    + ")"
+)
+
 CREATE = (
     "CREATE TABLE meta (name VARCHAR PRIMARY KEY, value VARCHAR NOT NULL)",
     f"CREATE TABLE events ({_COLUMNS})",
@@ -59,4 +71,5 @@ CREATE = (
     "CREATE TABLE losses (cause VARCHAR PRIMARY KEY, record_count UBIGINT NOT NULL,"
     " weighted_count DOUBLE NOT NULL, weighted_bytes DOUBLE NOT NULL)",
     *HISTORY,
+    SYSTEM,
 )

@@ -67,6 +67,7 @@ class LiveState:
     def __init__(self) -> None:
         self._stacks, self._threads, self._domains = _Ledger(), _Ledger(), _Ledger()
         self._live_bytes = 0.0
+        self.live_count = 0.0  # blocks, estimated
         self.peak = Peak(0, 0.0, sums.zero(0))
         self.time_ns = 0
         self.event_count = 0
@@ -97,6 +98,8 @@ class LiveState:
         found.unresolved_count = int(figures.get("unresolved_count", 0))
         found.largest_bytes = int(figures.get("largest_bytes", 0))
         found._live_bytes = figures.get("live_bytes", 0.0)
+        live = found.by_domain.live
+        found.live_count = float((live.row("sure_weights") + live.row("weights")).sum())
         peak_ns, peak_bytes = int(figures.get("peak_time_ns", 0)), figures.get("peak_live_bytes", 0.0)
         found.peak = Peak(peak_ns, peak_bytes, parts.get(PEAK, NOTHING))
         return found
@@ -128,6 +131,7 @@ class LiveState:
         else:
             self._add_part(columns, samples, freed, slice(0, columns.count))
         self._live_bytes = max(float(curve[-1]), 0.0)
+        self.live_count = max(self.live_count + float(np.where(freed, -1.0, 1.0) @ columns.weight), 0.0)
         self._count(columns)
 
     def _add_part(self, columns: Columns, samples: Sums, freed: Flags, part: slice) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 @contextlib.contextmanager
 def workers(count: int) -> Iterator[ThreadPoolExecutor]:
-    """So many. Whoever leaves with an exception (a signal, say) waits for what has begun, for nothing else."""
+    """So many. Whoever leaves with an exception (a signal, say) waits for what has begun, and no more."""
     with ThreadPoolExecutor(count) as pool:
         try:
             yield pool

@@ -6,7 +6,6 @@ import mmap
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,8 @@ import pytest
 
 from memscope_daemon.attach import mapped_file, procfs
 from tests.support.injecting import ROOT, build_stub, inject
+from tests.support.unprivileged import NOBODY, python_for_all
 
-NOBODY = 65534
 CODE = """
 import os, subprocess, sys
 from pathlib import Path
@@ -43,19 +42,6 @@ def public_folder() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
-
-
-def readable_by_all(path: Path) -> bool:
-    return all(each.stat().st_mode & 0o005 == 0o005 for each in (path, *path.parents))
-
-
-def python_for_all() -> Path:
-    python = Path(sys.executable).resolve()
-    if not (readable_by_all(ROOT) and readable_by_all(python.parent)):
-        python = Path("/usr/bin/python3")
-    if not readable_by_all(ROOT) or not python.exists():
-        pytest.skip("nobody can read this checkout or a Python")
-    return python
 
 
 def as_nobody(tracer: Path, shim: Path, python: Path, instead: str = "") -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from memscope_client import AutoExport, Client, DaemonError, Sampling
-from memscope_client._pb import control_service_pb2, report_pb2, session_pb2
+from memscope_client._pb import control_service_pb2, query_service_pb2, report_pb2, session_pb2
 from memscope_client.convert import enum_number, enum_text, from_message, to_message
-from memscope_client.figures import Report
+from memscope_client.figures import Report, Snapshot, SystemSample
 from tests.unit.cli.fake_daemon import COLLAPSED, SESSION_ID, FakeDaemon, Serving
 
 PID = 104729
@@ -119,6 +119,18 @@ def compare(descriptor: object, value: object, missing: list[str]) -> None:
             missing.append(f"{descriptor.name}.{field.name}")  # type: ignore[attr-defined]
         elif field.message_type is not None and dataclasses.is_dataclass(getattr(value, field.name)):
             compare(field.message_type, getattr(value, field.name), missing)
+
+
+def test_what_a_message_does_not_set_is_none_and_zero_is_zero() -> None:
+    message = report_pb2.SystemSample(timestamp_ns=7, cpu_usage_percent=0.0, thread_count=0)
+    assert from_message(SystemSample, message) == SystemSample(7, cpu_usage_percent=0.0, thread_count=0)
+    answer = query_service_pb2.GetFiguresResponse(host=message)
+    snapshot = from_message(Snapshot, answer)
+    assert snapshot.system is None and snapshot.host == SystemSample(7, cpu_usage_percent=0.0, thread_count=0)
+    report = report_pb2.Report(system_snapshots=[message], system_scopes={"disk_read_bps": "storage"})
+    found = from_message(Report, report)
+    assert found.system_snapshots == (snapshot.host,) and found.host_snapshots == ()
+    assert found.system_scopes == {"disk_read_bps": "storage"}
 
 
 def test_enumerations_are_their_short_names() -> None:

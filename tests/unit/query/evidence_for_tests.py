@@ -19,6 +19,7 @@ from memscope_daemon.model.session import (
     Target,
     TargetStop,
 )
+from memscope_daemon.model.system import SystemSeries
 from memscope_daemon.query.evidence import Evidence
 from memscope_daemon.timeline.live import LiveState
 from tests.unit.server import mini_shipper
@@ -45,6 +46,7 @@ def evidence(
     losses: tuple[LossRow, ...] = (),
     resident: Resident = Resident(),  # noqa: B008 (frozen)
     sites: int = 7,
+    system: SystemSeries = SystemSeries(),  # noqa: B008 (frozen)
 ) -> Evidence:
     tables = Tables(SamplingMode(mode))
     tables.add(wire_dictionary.decode(mini_shipper.dictionary(sites, mode, value), tables))
@@ -65,4 +67,5 @@ def evidence(
         live.largest_bytes,
         resident,
         {101: "MainThread"},
+        system=system,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from memscope_daemon import clock
 from memscope_daemon.config import KEEP_BYTES
 from memscope_daemon.errors import MemscopeError, TrackingError
 from memscope_daemon.model.session import AttachFigures, TargetStop
@@ -53,6 +54,7 @@ class FakeTracking:
         self.attempt, self.address = attempt, address
         self.session_id = f"{number:016x}"
         self.attach_figures = AttachFigures("K", (TargetStop("map", 101_000),), 7_000_000)
+        self.started_monotonic_ns = clock.monotonic_ns()
         self.shipper = FakeShipper()
         self.wire: MiniShipper | None = None
         self.cancelled = threading.Event()
