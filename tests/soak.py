@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.bench.yardstick import command as bench
 from tests.support.drills import (
     attach_soak,
     bounds,
@@ -50,6 +51,7 @@ DRILLS: dict[str, Drill] = {
 #: Not rounds but runs of their own, with options of their own (``scripts/soak NAME --help``).
 RUNS: dict[str, Callable[[list[str]], int]] = {
     "attach": attach_soak.main,
+    "bench": bench.main,
     "cpython-tests": own_tests.main,
     "forks": forks.main,
     "gunicorn": prefork.main,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from tests.bench.yardstick.environment import packages_of, version_of
 from tests.support.daemon import ROOT
 
 
-def about(python: Path) -> dict[str, str]:
+def about(command: str, python: Path) -> dict[str, str]:
     """Made before anything runs: the load is that of others."""
     packages = ", ".join(f"{name} {version}" for name, version in sorted(packages_of(python).items()))
     return {
-        "command": " ".join(["scripts/bench", *sys.argv[1:]]),
+        "command": command,
         "commit": commit(),
         "targets": f"{version_of(python)}; {packages or 'no packages'}",
         "machine": f"{processor()}, {os.cpu_count()} processors, Linux {platform.release()}",

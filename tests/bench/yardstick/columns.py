@@ -22,9 +22,7 @@ def middle_and_worst(numbers: Sequence[float], form: str) -> str:
 
 def stops(cells: Sequence[Cell]) -> str:
     """The longest of the stops of each attach, in milliseconds."""
-    return middle_and_worst(
-        values(_runs(cells), lambda run: max(run.traces.stops_ms.values(), default=None)), ".2f"
-    )
+    return middle_and_worst(values(_runs(cells), _longest_stop_ms), ".2f")
 
 
 def to_active(cells: Sequence[Cell]) -> str:
@@ -50,20 +48,24 @@ def lost(cells: Sequence[Cell]) -> str:
 
 
 def written(cells: Sequence[Cell]) -> str:
-    return middle_and_worst(
-        values(
-            _runs(cells),
-            lambda run: None if run.traces.written_bytes is None else run.traces.written_bytes / MIB,
-        ),
-        ".1f",
-    )
+    return middle_and_worst(values(_runs(cells), _written_mib), ".1f")
 
 
 def beside(cells: Sequence[Cell]) -> str:
     """Processor time of the contestant's own processes, in percent of one processor."""
-    return middle_and_worst(
-        values(_runs(cells), lambda run: 100 * run.beside_ns / run.wall_ns if run.beside_ns else None), ".0f"
-    )
+    return middle_and_worst(values(_runs(cells), _beside_percent), ".0f")
+
+
+def _longest_stop_ms(run: Run) -> float | None:
+    return max((length_ms for _, length_ms in run.traces.stops_ms), default=None)
+
+
+def _written_mib(run: Run) -> float | None:
+    return None if run.traces.written_bytes is None else run.traces.written_bytes / MIB
+
+
+def _beside_percent(run: Run) -> float | None:
+    return 100 * run.beside_ns / run.wall_ns if run.beside_ns else None
 
 
 def _runs(cells: Sequence[Cell]) -> list[Run]:

@@ -45,10 +45,11 @@ def made(python: Path, say: Callable[[str], None]) -> tuple[Path, dict[str, str]
     What is there stays as it is; what could not be installed is tried again.
     """
     folder = FOLDER / version_of(python)
-    inside = folder / "bin" / "python"
-    if not inside.exists():
+    inside, stamp = folder / "bin" / "python", folder / "made"
+    if not stamp.exists():
         say(f"making {folder.relative_to(ROOT)}")
-        subprocess.run([python, "-m", "venv", folder], check=True)
+        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
+        stamp.touch()
     absent = {}
     for package in PACKAGES:
         if package not in packages_of(inside):

@@ -32,7 +32,7 @@ class Attached:
         session = self.daemon.client.detach(self.session_id)
         report = self.daemon.client.report(self.session_id, site_count=1)
         return Traces(
-            stops_ms={stop.purpose: stop.duration_ns / 1e6 for stop in session.attach.stops},
+            stops_ms=tuple((stop.purpose, stop.duration_ns / 1e6) for stop in session.attach.stops),
             to_active_ms=self.active_ns / 1e6,
             to_first_event_ms=self._first_event_ms(session, report),
             recorded_count=report.quality.recorded_count,

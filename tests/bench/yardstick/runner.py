@@ -18,8 +18,9 @@ from tests.bench.yardstick.runs import NOTHING, NOTHING_AGAIN, Plan, Run
 from tests.bench.yardstick.workloads import WORKLOADS, Running, Workload, running
 from tests.support.daemon import Serving
 
-WARM_UP_S = 0.5  # the daemon starts its next spare shipper after an attach
-SLOWEST = 4.0  # so many times the time of nothing is waited for
+#: The program alone, and with its contestant: after an attach the daemon starts its next spare shipper.
+WARM_UP_S, SETTLE_S = 0.25, 0.5
+SLOWEST = 3.0  # so many times the time of nothing is waited for
 SLICES_AT_LEAST = 4
 FAILURES_AT_MOST = 2  # then a contestant is not tried again on that workload
 
@@ -29,7 +30,7 @@ class Runner:
 
     def __init__(self, plan: Plan, daemon: Serving, absent: Sequence[str]) -> None:
         self.plan, self._daemon = plan, daemon
-        self._warm_up_s = min(WARM_UP_S, plan.seconds)
+        self._warm_up_s, self._settle_s = min(WARM_UP_S, plan.seconds), min(SETTLE_S, plan.seconds)
         self._slices: dict[str, int] = {}
         self._failures: Counter[tuple[str, str]] = Counter()
         self._workloads = [WORKLOADS[name] for name in plan.workloads if name not in absent]
@@ -67,7 +68,7 @@ class Runner:
         slices = self._slices_of(workload)
         with self._running(workload, contestant) as (target, folder):
             visit = contestant.enter(Scene(target, self._daemon, folder))
-            target.warm_up(self._warm_up_s)
+            target.warm_up(self._settle_s)
             first, beside = target.next_moment(), Beside(visit.beside())
             last = target.moment_after(first, slices, SLOWEST * self.plan.seconds)
             beside_ns, resident_bytes = beside.took_ns(visit.beside()), target.resident_bytes()

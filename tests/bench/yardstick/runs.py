@@ -25,10 +25,11 @@ class Plan:
 class Traces:
     """What a contestant left behind. None: not known, or there is no such thing.
 
-    ``stops_ms``: how long the target stood still for it at the attach, by purpose, as the tracer measured it.
+    ``stops_ms``: how long the target stood still for it at the attach: each stop's purpose and length, as the
+    tracer measured it.
     """
 
-    stops_ms: dict[str, float] = dataclasses.field(default_factory=dict)
+    stops_ms: tuple[tuple[str, float], ...] = ()
     to_active_ms: float | None = None
     to_first_event_ms: float | None = None
     recorded_count: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
 from tests.bench.yardstick.columns import COLUMNS, DASH, LEGEND
@@ -57,8 +58,8 @@ def _about(summary: Summary) -> list[str]:
 def _alone(summary: Summary, workload: str) -> str:
     """What an operation is and takes, and what can be told apart."""
     runs = [one for one in summary.outcome.runs if one.workload == workload and one.contestant == NOTHING]
-    times = sorted(values(runs, lambda run: run.operation_ns / 1e3))
-    takes = f", {times[len(times) // 2]:.4g} µs" if times else ""
+    times = values(runs, lambda run: run.operation_ns / 1e3)
+    takes = f", {statistics.median(times):.4g} µs" if times else ""
     level = (summary.cells[workload, NOTHING_AGAIN].noise - 1) * 100
     operation = WORKLOADS[workload].operation
     return f"{workload}: {operation}{takes}; nothing differs from itself by {level:.1f} %"

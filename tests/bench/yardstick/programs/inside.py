@@ -1,5 +1,7 @@
 """Profilers that begin inside the program. Each entry imports what it needs, and returns what begins it."""
 
+kept = []
+
 
 def tracemalloc_with(frames):
     import tracemalloc
@@ -15,7 +17,8 @@ def ddtrace_memalloc():
     def begin():
         ddup.config(service="yardstick", env="none", version="1", max_nframes=64)
         ddup.start()
-        memalloc.MemoryCollector().start()
+        kept.append(memalloc.MemoryCollector())
+        kept[-1].start()
 
     return begin
 
