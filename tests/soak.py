@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.bench.yardstick import command as bench
 from tests.support.drills import (
     attach_soak,
     auto_export,
@@ -52,6 +53,7 @@ DRILLS: dict[str, Drill] = {
 RUNS: dict[str, Callable[[list[str]], int]] = {
     "attach": attach_soak.main,
     "auto-export": auto_export.main,
+    "bench": bench.main,
     "cpython-tests": own_tests.main,
     "forks": forks.main,
     "gunicorn": prefork.main,

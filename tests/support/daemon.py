@@ -64,7 +64,11 @@ class Serving:
                 command("serve", "--address", self.address), env=told, cwd=folder, stderr=log
             )
         self.client = Client(self.address)
-        until(self._answers, "the daemon to answer")
+        try:
+            until(self._answers, "the daemon to answer")
+        except BaseException:
+            self.stop()
+            raise
 
     def _answers(self) -> bool:
         if self.process.poll() is not None:

@@ -1,0 +1,59 @@
+"""A search in Flask, with visitors and with a leak. Prints where it serves, and goes on until it is ended.
+
+    python docs/examples/leaky_flask.py
+"""
+
+import http.client
+import itertools
+import logging
+import subprocess
+import sys
+import time
+
+from flask import Flask, request
+from werkzeug.serving import make_server
+
+TITLES = [f"Title {number} of many" for number in range(211)]
+PAUSE_S = 0.005
+
+app = Flask(__name__)
+answers = {}
+
+
+@app.get("/search")
+def search():
+    """Every answer is kept, in case that somebody asks for the same again. Nobody ever does."""
+    words = request.args["words"]
+    if words not in answers:
+        answers[words] = [f"{title}, found for {words}: {'.' * 97}" for title in TITLES]  # the leak
+    return "\n".join(answers[words])
+
+
+@app.get("/about")
+def about():
+    return "<p>".join(title.upper() for title in sorted(TITLES))
+
+
+def visit(port):
+    """What visitors do, in a process of their own, until nobody answers any more."""
+    for number in itertools.count():
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/about" if number % 3 == 0 else f"/search?words=book+{number}")
+        connection.getresponse().read()
+        connection.close()
+        time.sleep(PAUSE_S)
+
+
+def main():
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    subprocess.Popen([sys.executable, __file__, str(server.server_port)], stderr=subprocess.DEVNULL)
+    print(f"serving at http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        visit(int(sys.argv[1]))
+    else:
+        main()
