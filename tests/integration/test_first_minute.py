@@ -20,10 +20,9 @@ COMMANDS_AT_MOST = 3
 
 
 def commands_of_readme() -> list[str]:
-    """The indented lines that follow the heading."""
-    _, section = (ROOT / "README.md").read_text().split(f"\n{HEADING}\n")
-    lines = section.split("\n## ")[0].splitlines()
-    return [line.strip() for line in lines if line.startswith("    ")]
+    """The indented lines right after the heading."""
+    _, section = (ROOT / "README.md").read_text().split(f"\n{HEADING}\n\n")
+    return [line.strip() for line in section.split("\n\n")[0].splitlines()]
 
 
 def leaking_place() -> str:

@@ -84,6 +84,6 @@ COLUMNS: tuple[tuple[str, Callable[[Sequence[Cell]], str]], ...] = (
 LEGEND = """\
 ratio: processor time (user and system) of the target for an operation, against nothing in the same round.
 Beside that, median (worst): stop: the longest of an attach, as the tracer measured it; active, 1st event:
-from the start of the command; memory: resident, more than with nothing; written: the capture or output of one
-run; beside: processor time of memscope's own processes; lost: records, of all. A dash: not known, or there is
-no such thing."""
+from the start of the command; memory: resident, what is shared included, more than with nothing; written: the
+capture or output of one run; beside: processor time of memscope's own processes; lost: records, of all. A
+dash: not known, or there is no such thing."""

@@ -61,8 +61,9 @@ def made(python: Path, say: Callable[[str], None]) -> tuple[Path, dict[str, str]
 
 def _install(python: Path, package: str) -> str:
     """Empty, or why not."""
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
-    done = subprocess.run([*pip, package], capture_output=True, text=True, check=False)
+    options = ["--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
+    pip = [str(python), "-m", "pip", "install", *options, package]
+    done = subprocess.run(pip, capture_output=True, text=True, check=False)
     said = done.stderr.strip().splitlines() or [f"pip ended with {done.returncode}"]
     return said[-1] if done.returncode else ""
 

@@ -53,6 +53,9 @@ def noise(null: Interval) -> float:
 
 
 def can_tell(ratio: Interval, null: Interval) -> bool:
-    """Whether a ratio differs from 1: by more than nothing differs from itself, and by its own interval."""
+    """Whether a ratio differs from 1: by more than nothing differs from itself, and by its own interval. One
+    value has no spread, so nothing can be told by it."""
+    if not ratio.coverage or not null.coverage:
+        return False
     is_larger = max(ratio.median, 1.0 / ratio.median) > noise(null)
     return is_larger and not ratio.low <= 1.0 <= ratio.high

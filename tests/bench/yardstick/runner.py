@@ -20,7 +20,7 @@ from tests.support.daemon import Serving
 
 #: The program alone, and with its contestant: after an attach the daemon starts its next spare shipper.
 WARM_UP_S, SETTLE_S = 0.25, 0.5
-SLOWEST = 3.0  # so many times the time of nothing is waited for
+SLOWEST = 3.0  # so many times the processor time of nothing is waited for
 SLICES_AT_LEAST = 4
 FAILURES_AT_MOST = 2  # then a contestant is not tried again on that workload
 

@@ -50,7 +50,7 @@ def _interval(ratio: Interval) -> str:
 
 def _about(summary: Summary) -> list[str]:
     plan = summary.outcome.plan
-    what = f"{plan.rounds} rounds, {plan.seconds:g} s each, seed {plan.seed}"
+    what = f"rounds: {plan.rounds}, {plan.seconds:g} s each run, seed {plan.seed}"
     lines = [f"{name}: {text}" for name, text in summary.outcome.about.items()]
     return [*lines, what + ("" if summary.outcome.is_whole else "; ended before its end")]
 

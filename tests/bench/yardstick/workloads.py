@@ -17,6 +17,7 @@ from tests.bench.yardstick.programs import pace
 from tests.support.waiting import DEADLINE_S, until
 
 PROGRAMS = Path(__file__).parent / "programs"
+SLICES_DEADLINE_S = 600.0
 ENVIRONMENT = {
     "PATH": os.environ.get("PATH", ""),
     "LANG": "C.UTF-8",
@@ -102,13 +103,14 @@ class Running:
         return self.moment(self.done)
 
     def moment_after(self, first: Moment, slices: int, at_most_s: float) -> Moment:
-        """Waits for so many slices more, or, once there is one, so long."""
-        ends = time.monotonic() + at_most_s
-        self.wait(
-            lambda: self.done >= first.done + (1 if time.monotonic() >= ends else slices),
-            "its slices",
-            at_most_s + DEADLINE_S,
-        )
+        """Waits for so many slices more, or, once there is one, for so much processor time of its own."""
+
+        def enough() -> bool:
+            done = self.done - first.done
+            took_ns = self.moment(self.done).cpu_ns - first.cpu_ns
+            return done >= slices or (done >= 1 and took_ns >= at_most_s * 1e9)
+
+        self.wait(enough, "its slices", SLICES_DEADLINE_S)
         return self.moment(min(self.done, first.done + slices))
 
     def wait(self, condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:

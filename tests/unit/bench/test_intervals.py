@@ -67,6 +67,14 @@ def test_a_difference_is_told_only_above_the_noise_and_away_from_one(
     assert can_tell(Interval(*ratio, 0.96, 9), Interval(*null, 0.96, 9)) is expected
 
 
+def test_one_round_tells_nothing() -> None:
+    once, often = Interval(1.5, 1.5, 1.5, 0.0, 1), Interval(1.5, 1.4, 1.6, 0.96, 9)
+    same = Interval(1.0, 1.0, 1.0, 0.96, 9)
+    assert can_tell(often, same)
+    assert not can_tell(once, same)
+    assert not can_tell(often, Interval(1.0, 1.0, 1.0, 0.0, 1))
+
+
 def test_noise_is_the_farther_end_as_a_factor() -> None:
     assert noise(Interval(1.0, 0.8, 1.1, 0.96, 9)) == pytest.approx(1.25)
     assert noise(Interval(1.1, 1.05, 1.2, 0.96, 9)) == pytest.approx(1.2)
