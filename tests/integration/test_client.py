@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from memscope_client import AsyncClient, DaemonError, Report, Sampling, Session, Site, WatchPoint
+from memscope_client import AsyncClient, Client, DaemonError, Report, Sampling, Session, Site, WatchPoint
 from tests.support.daemon import ROOT, Serving
 from tests.support.drills.rig import Rig
 from tests.support.interpreters import supported_interpreters
@@ -160,18 +160,16 @@ def test_what_is_allocated_in_a_pause_is_in_no_figure_and_a_pause_outlives_shipp
 
 
 def test_a_watch_goes_on_when_the_daemon_was_killed(rig: Rig, target: Target) -> None:
-    session_id = rig.daemon.client.attach(target.pid, EVERYTHING).result().session_id
-    points = rig.daemon.client.watch(session_id)
-    before = list(itertools.islice(points, 2))
-    rig.daemon.process.kill()
-    rig.daemon.process.wait()
-    old = rig._daemon
-    client = rig.daemon.client
-    until(lambda: client.sessions(), "the shipper to come to the new daemon")
-    del old
-    after = list(itertools.islice(points, 2))
-    client.detach(session_id)
-    after += points
+    with Client(rig.daemon.address) as client:
+        session_id = client.attach(target.pid, EVERYTHING).result().session_id
+        points = client.watch(session_id)
+        before = list(itertools.islice(points, 2))
+        rig.daemon.process.kill()
+        rig.daemon.process.wait()
+        assert rig.daemon.process.poll() is None  # another one
+        after = list(itertools.islice(points, 2))
+        client.detach(session_id)
+        after += points
     numbers = [point.number for point in before + after]
     assert numbers == sorted(set(numbers))
     gaps = [now.number - last.number - 1 for last, now in itertools.pairwise(before + after)]
