@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
             "nothing was named that is to be set",
             "name one of --preset, --rate, --bytes, --depth, --seed",
         )
+    sampling_of(args)  # what makes no sense is refused before anybody is asked
     from memscope_daemon.cli.attach import wire_sampling
     from memscope_daemon.cli.find import find_session
     from memscope_daemon.cli.text import sampling_text

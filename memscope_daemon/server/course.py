@@ -16,6 +16,8 @@ from memscope_daemon.server.recording import Recording
 LABEL_CHARACTERS_MAX = 200
 MARKS_MAX = 10_000
 SECOND_NS = 1_000_000_000
+#: A shipper that has sent nothing for so long had nothing to send: what is known is known up to then.
+QUIET_NS = 2_000_000_000
 TIME_MAX_NS = 2**63 - 1
 _MARK = "mark "  # begins the names of marks in the table meta
 
@@ -28,6 +30,7 @@ class Course:
         self.points = Points(room)
         self._started_unix_ns, self._is_fresh = started_unix_ns, is_fresh
         self._offset_ns: int | None = None
+        self._heard_ns, self._known_ns = clock.monotonic_ns(), 0
         self._marks: list[Mark] = []
         self._due_ns = 0
         self._state: object = None
@@ -42,6 +45,7 @@ class Course:
 
     def heard(self, time_ns: int, monotonic_ns: int) -> None:
         """A batch of that session time came. The one that was least on its way tells the time best."""
+        self._heard_ns = monotonic_ns
         offset_ns = time_ns - monotonic_ns
         self._offset_ns = offset_ns if self._offset_ns is None else max(self._offset_ns, offset_ns)
 
@@ -75,22 +79,25 @@ class Course:
         self._marks = [Mark(**json.loads(notes[name])) for name in names]
         self._state = None
 
-    def take_point_if_due(self, recording: Recording, session: SessionInfo) -> None:
-        """A second has passed, and the target has been heard of."""
+    def take_point_if_due(self, recording: Recording, session: SessionInfo, *, is_connected: bool) -> None:
+        """One each second. ``is_connected``: a shipper is there, and would send what there was."""
         now_ns = clock.monotonic_ns()
-        if recording.time_ns and now_ns >= self._due_ns:
+        if now_ns >= self._due_ns:
             late_ns = now_ns - self._due_ns
             self._due_ns = (self._due_ns if late_ns < SECOND_NS else now_ns) + SECOND_NS
+            if is_connected and now_ns - self._heard_ns > QUIET_NS:
+                self._known_ns = max(self._known_ns, self.now_ns - QUIET_NS)
             self.take_point(recording, session)
 
     def take_point(self, recording: Recording, session: SessionInfo) -> None:
+        self._known_ns = max(self._known_ns, recording.time_ns)
         state = (recording.revision, session.state, session.sampling)
         if self._held is None or state != self._state:  # otherwise nothing but time has passed
             self._held = Held(totals(recording.total_evidence(session)))
             self._state = state
         # One a second at most, since the session began: so a daemon after this one can count on.
         first = 1 if self._is_fresh else self.now_ns // SECOND_NS + 2
-        self.points.add(first, recording.time_ns, len(self._marks), self._held)
+        self.points.add(first, self._known_ns, len(self._marks), self._held)
 
 
 def check_label(label: str) -> str:

@@ -453,7 +453,7 @@ class Entry:
         if self._recording is None:
             return
         if not self.ended.is_set():
-            self.course.take_point_if_due(self._recording, self._info)
+            self.course.take_point_if_due(self._recording, self._info, is_connected=self.is_connected)
         try:
             if self._recording.commit_if_due():
                 self._acknowledge()

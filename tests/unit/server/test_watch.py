@@ -138,15 +138,22 @@ def test_each_mark_comes_once_with_the_next_point(client: Client, busy: Busy) ->
     points = watch(client)
     seen = take(points, 2)
     client.mark(SESSION_ID, "deploy")
-    seen += take(points, 3)
+    first = up_to_a_mark(points)
     client.mark(SESSION_ID, "again")
-    seen += take(points, 3)
-    labels = [mark.label for point in seen for mark in point.marks]
-    assert labels == ["deploy", "again"]
-    half = next(index for index, point in enumerate(seen) if point.marks) + 1
-    back = take(watch(client, after=seen[half - 1].number), len(seen) - half)
+    second = up_to_a_mark(points)
+    seen += first + second + take(points, 3)
+    assert [mark.label for point in seen for mark in point.marks] == ["deploy", "again"]
+    back = take(watch(client, after=first[-1].number), len(second) + 3)
     assert [mark.label for point in back for mark in point.marks] == ["again"]
     assert [mark.label for mark in next(watch(client, after=None)).marks] == ["deploy", "again"]
+
+
+def up_to_a_mark(points: Iterator[WatchPoint]) -> list[WatchPoint]:
+    """The points up to one that has any."""
+    seen = [next(points)]
+    while not seen[-1].marks:
+        seen.append(next(points))
+    return seen
 
 
 def test_while_nothing_happens_points_share_their_sums(serving: Serving, client: Client) -> None:
