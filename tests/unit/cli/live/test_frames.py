@@ -136,10 +136,10 @@ def test_a_terminal_of_another_size_is_drawn_anew_without_a_wrapped_line(
     start: Start, daemon: WatchedDaemon
 ) -> None:
     terminal = start(200, 50)
-    terminal.resize(80, 24)
-    until(lambda: terminal.read() is None and terminal.text == (GOLDEN / "attach-80x24.txt").read_text(), "it")
-    terminal.resize(200, 50)
-    until(lambda: terminal.read() is None and terminal.text == (GOLDEN / "attach-200x50.txt").read_text(), "it")
+    for width, height in ((80, 24), (200, 50)):
+        golden = (GOLDEN / f"attach-{width}x{height}.txt").read_text()
+        terminal.resize(width, height)
+        until(lambda golden=golden: terminal.read() is None and terminal.text == golden, "the other size")
     terminal.resize(20, 5)
     daemon.show(point(8))
     until(lambda: terminal.read() is None and len(terminal.text.splitlines()) <= 5, "a small one")
@@ -148,13 +148,13 @@ def test_a_terminal_of_another_size_is_drawn_anew_without_a_wrapped_line(
 def test_arrows_scroll_a_table_that_is_longer_than_the_screen(start: Start, daemon: WatchedDaemon) -> None:
     terminal = start(seconds=2)
     daemon.show(point(8, sites=40))
-    terminal.shows("1–")
+    terminal.shows("1\u2013")
     terminal.press("\x1b[B\x1b[B\x1b[6~")
     terminal.shows("of 40")
     terminal.press("\x1b[F")
-    terminal.shows("–40 of 40")
+    terminal.shows("\u201340 of 40")
     terminal.press("\x1b[H")
-    terminal.shows("1–")
+    terminal.shows("1\u2013")
     assert "Shop.remember" in terminal.text
 
 
