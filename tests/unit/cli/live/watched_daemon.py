@@ -28,6 +28,7 @@ class WatchedDaemon(FakeDaemon):
 
     def show(self, *points: WatchPoint) -> None:
         for point in points:
+            self.session.duration_ns = point.figures.time_ns
             self._points.put(point)
 
     def end(self, reason: str, detail: str = "") -> None:
