@@ -19,6 +19,7 @@ from tests.support.drills import (
     attach_soak,
     bounds,
     clocks,
+    ctrl_c,
     forks,
     fuzz,
     held_gil,
@@ -44,6 +45,7 @@ DRILLS: dict[str, Drill] = {
     "full-table": bounds.full_table,
     "full-export": bounds.full_export,
     "clock-jumps": clocks.clock_jumps,
+    "ctrl-c": ctrl_c.ctrl_c,
     "hostile-clients": hostile.hostile_clients,
     "other-version": versions.other_version,
 }

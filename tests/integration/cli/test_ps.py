@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from memscope_client import Sampling
-from tests.support.daemon import memscoped, serving
+from tests.support.daemon import command, environment, memscoped, serving
 from tests.support.interpreters import Interpreter, supported_interpreters
 from tests.support.rings import descendants, is_running, kill_all
 from tests.support.targets import Target
@@ -47,7 +47,8 @@ def test_every_interpreter_is_listed_with_its_version(folder: Path, interpreter:
 def test_a_command_line_is_cut_after_the_script(folder: Path) -> None:
     script = folder / "served.py"
     script.write_text("import sys; sys.stdin.read()")
-    with subprocess.Popen([sys.executable, str(script), "--password", "hunter2"], stdin=subprocess.PIPE) as process:
+    words = [sys.executable, str(script), "--password", "hunter2"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
         until(lambda: process.pid in listed(folder), "the process")
         done = memscoped(folder, "ps")
         assert "served.py" in done.stdout
@@ -62,8 +63,7 @@ def test_a_session_is_told_and_hooks_that_were_left_behind(folder: Path) -> None
             session = daemon.client.attach(target.pid, Sampling.bytes(64 << 10)).result()
             # a daemon at an address of its own is not known; its shipper is seen
             assert listed(folder)[target.pid]["memscope"] == "active_elsewhere"
-            environment_address = daemon.address
-            known = memscoped_with(folder, environment_address)
+            known = listed_by_one_who_knows(folder, daemon.address)
             assert known[target.pid]["memscope"] == "active"
             assert known[target.pid]["session_id"] == session.session_id
             own = set(listed(folder, "--all")) - set(listed(folder))
@@ -80,10 +80,8 @@ def test_a_session_is_told_and_hooks_that_were_left_behind(folder: Path) -> None
         target.end()
 
 
-def memscoped_with(folder: Path, address: str) -> dict[int, dict[str, object]]:
+def listed_by_one_who_knows(folder: Path, address: str) -> dict[int, dict[str, object]]:
     """The list, by somebody who knows of that daemon."""
-    from tests.support.daemon import command, environment
-
     done = subprocess.run(
         command("ps", "--json"),
         env={**environment(folder), "MEMSCOPE_DAEMON": address},
@@ -102,7 +100,8 @@ def test_inspect_shows_the_stack_of_each_thread_without_stopping_it(folder: Path
         assert done.returncode == 0, told
         assert told["ok"]
         assert len(told["threads"]) > 50
-        assert all(set(one) == {"native_id", "name", "is_active", "owns_gil", "frames"} for one in told["threads"])
+        names = {"native_id", "name", "is_active", "owns_gil", "frames"}
+        assert all(set(one) == names for one in told["threads"])
         files = {frame["file"] for one in told["threads"] for frame in one["frames"]}
         assert any(str(file).endswith("fifty_threads.py") for file in files)
         text = memscoped(folder, "inspect", str(target.pid), "--timeout", "60").stdout
