@@ -21,6 +21,7 @@ from tests.support.drills import (
     auto_export,
     bounds,
     clocks,
+    ctrl_c,
     forks,
     fuzz,
     held_gil,
@@ -46,6 +47,7 @@ DRILLS: dict[str, Drill] = {
     "full-table": bounds.full_table,
     "full-export": bounds.full_export,
     "clock-jumps": clocks.clock_jumps,
+    "ctrl-c": ctrl_c.ctrl_c,
     "hostile-clients": hostile.hostile_clients,
     "other-version": versions.other_version,
 }

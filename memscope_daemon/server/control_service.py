@@ -75,6 +75,12 @@ class Attempt:
                 return
         cancel()
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the caller went while nobody could have answered it."""
+        with self._lock:
+            return self._given_up
+
     def give_up(self) -> None:
         """The caller is gone."""
         with self._lock:

@@ -120,7 +120,10 @@ class Tracker:
                 tracking.start()
             finally:
                 attempt.on_give_up(None)
-            return self._settle(tracking, attempt)
+            info = self._settle(tracking, attempt)
+        if attempt.is_given_up:  # too late to be cancelled: nobody knows of the session, nobody would end it
+            self._detach_quietly(info.session_id)
+        return self._book.get(info.session_id).info
 
     def detach(self, session_id: str) -> SessionInfo:
         """:raises MemscopeError: no such session, or the hooks could not be taken out now."""

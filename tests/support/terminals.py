@@ -85,6 +85,15 @@ class Terminal:
             raise AssertionError(f"{error}; it shows:\n{self.text}") from None
         return self.text
 
+    def shows_no_more(self, unwanted: str, deadline_s: float = DEADLINE_S) -> None:
+        """Waits until that can be read nowhere."""
+
+        def look() -> bool:
+            self.read()
+            return unwanted not in self.text
+
+        until(look, f"{unwanted!r} to go from the screen", deadline_s)
+
     def ends(self, deadline_s: float = DEADLINE_S) -> int:
         """Waits for the end of the command; its exit code."""
 

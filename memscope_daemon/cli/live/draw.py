@@ -18,8 +18,8 @@ TABLE_ROWS_MIN = 12  # what the table keeps before threads get lines of their ow
 THREAD_ROWS_MAX = 8
 KEYS = ("h help", "s sort", "g group", "space hold", "p pause", "+/- sampling", "m mark", "arrows scroll")
 HELP = (
-    ("s  S", "sort by the next or previous: live, allocated, samples, rate"),
-    ("g", "group by the next: site, function, file, thread"),
+    ("s  S", "sort by live, allocated, samples or rate; S goes back"),
+    ("g", "group by site, function, file or thread"),
     ("space", "hold the view: figures stand still, the session goes on"),
     ("p", "pause the sampling of the target, or go on"),
     ("+  -", "sample twice as often, or half as often"),

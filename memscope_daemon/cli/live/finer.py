@@ -27,5 +27,5 @@ def stepped(sampling: Sampling, *, finer: bool) -> Sampling | None:
 def bounds_text(sampling: Sampling) -> str:
     if sampling.mode == "bytes":
         low, high = map(text.bytes_text, BYTES_BOUNDS)
-        return f"+ and - go from {low} to {high}"
-    return f"+ and - go from {RATE_BOUNDS[0]:g} to {RATE_BOUNDS[1]:g}"
+        return f"+/-: {low} to {high}"
+    return f"+/-: {RATE_BOUNDS[0]:g} to {RATE_BOUNDS[1]:g}"

@@ -32,7 +32,6 @@ Value = TypeVar("Value")
 WINDOW_NS = 10_000_000_000
 Z = 1.959964  # 95 %, two-sided
 NOTHING = Estimate(0.0, 0.0, 0.0, 0, True)
-_NO_FIGURES = Figures(0, *[NOTHING] * 7, 0)
 SiteKey = tuple[str, str, int]
 
 
@@ -93,7 +92,8 @@ class Trail:
         parts_before = _before(self._parts, lambda one: one.time_ns, parts.time_ns)
         self._parts.append(parts)
         seconds = _seconds(now.time_ns, figures_before.time_ns if figures_before else 0)
-        then = figures_before or _NO_FIGURES
+        bytes_then = figures_before.allocated_bytes if figures_before else NOTHING
+        count_then = figures_before.allocated_count if figures_before else NOTHING
         return Moment(
             point.session,
             now,
@@ -105,8 +105,8 @@ class Trail:
             self._missed_count,
             seconds,
             figures_before is None,
-            rate(then.allocated_bytes, now.allocated_bytes, seconds),
-            rate(then.allocated_count, now.allocated_count, seconds),
+            rate(bytes_then, now.allocated_bytes, seconds),
+            rate(count_then, now.allocated_count, seconds),
             self._site_rates(parts, parts_before),
             _rates(parts.threads, parts_before.threads if parts_before else {}, parts, parts_before),
             system,

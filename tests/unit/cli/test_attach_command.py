@@ -28,14 +28,16 @@ def daemon(tmp_path: Path) -> Iterator[FakeDaemon]:
         yield fake
 
 
-def start(tmp_path: Path, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
+def start(
+    tmp_path: Path, *arguments: str, stdout: int = subprocess.PIPE, **env: str
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "memscope_daemon", *arguments],
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
-        env=environment(tmp_path),
+        env={**environment(tmp_path), **env},
     )
 
 
@@ -180,14 +182,15 @@ def test_a_closed_pipe_ends_quietly(daemon: FakeDaemon, tmp_path: Path) -> None:
     assert "Broken" not in err
 
 
-def test_a_terminal_gets_a_live_table(daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_a_terminal_that_can_show_nothing_gets_no_live_view(daemon: FakeDaemon, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    arguments = ("attach", str(os.getpid()), "--daemon", f"unix:{tmp_path}/d.sock", "--duration", "2.5")
-    process = start(tmp_path, *arguments, stdout=theirs)
+    arguments = ("attach", str(os.getpid()), "--daemon", f"unix:{tmp_path}/d.sock", "--duration", "0.2")
+    process = start(tmp_path, *arguments, stdout=theirs, TERM="dumb")
     os.close(theirs)
     shown = read_all(ours)
     assert process.wait(DEADLINE_S) == 0
-    assert "Ctrl-C: detach and report" in " ".join(shown.split())
+    assert "quality: good" in shown
+    assert "\x1b[?1049h" not in shown
 
 
 def read_all(descriptor: int) -> str:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from memscope_daemon.metadata import thread_names
+from memscope_daemon.metadata import py_spy, thread_names
 
 PROGRAM = """
 import sys, threading
@@ -44,27 +43,27 @@ def test_a_reader_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Mon
     slow = tmp_path / "py-spy"
     slow.write_text("#!/bin/sh\nexec sleep 60\n")
     slow.chmod(0o755)
-    monkeypatch.setattr(thread_names, "py_spy_path", lambda: str(slow))
+    monkeypatch.setattr(py_spy, "program", lambda: str(slow))
     assert thread_names.read_thread_names(os.getpid(), timeout_s=0.1) == {}
 
 
 def test_without_a_reader_there_are_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thread_names, "py_spy_path", lambda: None)
+    monkeypatch.setattr(py_spy, "program", lambda: None)
     assert thread_names.read_thread_names(os.getpid()) == {}
 
 
-@pytest.mark.parametrize(
-    "output",
-    [
-        b"",
-        b"not json",
-        b"{}",
-        b"[1, null, {}]",
-        json.dumps(
-            [{"os_thread_id": "7", "thread_name": "x"}, {"os_thread_id": 7, "thread_name": None}]
-        ).encode(),
-        b"\xff\xfe",
-    ],
-)
-def test_what_is_not_understood_is_left_out(output: bytes) -> None:
-    assert thread_names.parse_names(output) == {}
+def test_what_is_not_understood_is_left_out() -> None:
+    named = {"os_thread_id": 7, "thread_name": "x"}
+    rows = [1, None, {}, {**named, "os_thread_id": "7"}, {**named, "thread_name": None}, named]
+    assert thread_names.names_in(rows) == {7: "x"}
+
+
+def test_output_that_is_no_list_of_threads_has_no_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for output in ("", "not json", "{}", "\\377\\376"):
+        script = tmp_path / "py-spy"
+        script.write_text(f"#!/bin/sh\nprintf '{output}'\n")
+        script.chmod(0o755)
+        monkeypatch.setattr(py_spy, "program", lambda path=script: str(path))
+        assert thread_names.read_thread_names(os.getpid(), timeout_s=30.0) == {}

@@ -109,6 +109,25 @@ def test_an_attach_that_is_given_up_is_cancelled(serving: Serving, client: Clien
     assert serving.made[0].cancelled.wait(30)
 
 
+def test_an_attach_that_is_given_up_when_the_hooks_are_in_is_taken_back(
+    serving: Serving, client: Client
+) -> None:
+    """Ctrl-C between the hooks and the answer left a session that nobody knew of."""
+
+    def hold(tracking: FakeTracking) -> None:
+        tracking.hold = threading.Event()
+
+    serving.prepare = hold
+    attachment = client.attach(PID, EVERYTHING)
+    assert next(iter(attachment)) == "waiting for the GIL"
+    attachment.cancel()
+    (ended,) = until(
+        lambda: [one for one in client.sessions(include_ended=True) if one.is_ended], "the session's end"
+    )
+    assert ended.end_reason == "detached"
+    assert client.sessions() == ()
+
+
 def test_a_daemon_is_wanted_while_an_attach_waits(serving: Serving, client: Client) -> None:
     """One that ends when nobody wants it would take the attach with it."""
 

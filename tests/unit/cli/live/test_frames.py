@@ -93,8 +93,8 @@ def test_space_holds_the_view_and_not_the_session(start: Start, daemon: WatchedD
     terminal.shows("CPython 3.11.7 · 0:09")
     check(terminal, "attach-80x24-held")
     terminal.press(" ")
-    until(lambda: terminal.read() is None and "VIEW HELD" not in terminal.text, "the view to go on")
-    assert "36.0 MiB" in terminal.text  # what Shop.remember holds by now
+    terminal.shows_no_more("VIEW HELD")
+    assert "22.5 MiB" in terminal.text  # what is live by now
 
 
 def test_p_pauses_the_sampling_and_says_so_in_capitals(start: Start, daemon: WatchedDaemon) -> None:
@@ -104,16 +104,15 @@ def test_p_pauses_the_sampling_and_says_so_in_capitals(start: Start, daemon: Wat
     terminal.shows("SAMPLING PAUSED")
     check(terminal, "attach-80x24-paused")
     terminal.press("p")
-    terminal.shows("sampling goes on")
+    terminal.shows_no_more("SAMPLING PAUSED")
     assert [one.paused for one in daemon.asked_for] == [True, False]
-    assert "SAMPLING PAUSED" not in terminal.text
 
 
 def test_plus_and_minus_change_the_sampling_by_two(start: Start, daemon: WatchedDaemon) -> None:
     terminal = start()
     terminal.press("+")
     until(lambda: len(daemon.asked_for) == 1, "the first change")
-    terminal.shows("one sample each 256 KiB allocated, 64 frames · + and - go from 4.00 KiB to 64.0 MiB")
+    terminal.shows("one sample each 256 KiB allocated, 64 frames · +/-: 4.00 KiB to 64.0 MiB")
     terminal.press("--")
     until(lambda: len(daemon.asked_for) == 3, "two more")
     assert [one.sampling.value for one in daemon.asked_for][:1] == [262144.0]
@@ -121,10 +120,10 @@ def test_plus_and_minus_change_the_sampling_by_two(start: Start, daemon: Watched
 
 def test_a_mark_asks_for_its_label_on_the_last_line(start: Start, daemon: WatchedDaemon) -> None:
     terminal = start()
-    terminal.press("mbefore q ")
+    terminal.press("mbefore q")
     terminal.shows("mark: before q")
     check(terminal, "attach-80x24-mark")
-    terminal.press("\x7f\x7f\x7fdeploy\r")
+    terminal.press("\x7fdeploy\r")
     terminal.shows("marked 0:07: before deploy")
     assert [one.label for one in daemon.asked_for] == ["before deploy"]
     terminal.press("mnever\x1b")
@@ -136,14 +135,10 @@ def test_a_terminal_of_another_size_is_drawn_anew_without_a_wrapped_line(
     start: Start, daemon: WatchedDaemon
 ) -> None:
     terminal = start(200, 50)
-    terminal.resize(80, 24)
-    until(
-        lambda: terminal.read() is None and terminal.text == (GOLDEN / "attach-80x24.txt").read_text(), "it"
-    )
-    terminal.resize(200, 50)
-    until(
-        lambda: terminal.read() is None and terminal.text == (GOLDEN / "attach-200x50.txt").read_text(), "it"
-    )
+    for width, height in ((80, 24), (200, 50)):
+        golden = (GOLDEN / f"attach-{width}x{height}.txt").read_text()
+        terminal.resize(width, height)
+        until(lambda golden=golden: terminal.read() is None and terminal.text == golden, "the other size")
     terminal.resize(20, 5)
     daemon.show(point(8))
     until(lambda: terminal.read() is None and len(terminal.text.splitlines()) <= 5, "a small one")
@@ -152,13 +147,13 @@ def test_a_terminal_of_another_size_is_drawn_anew_without_a_wrapped_line(
 def test_arrows_scroll_a_table_that_is_longer_than_the_screen(start: Start, daemon: WatchedDaemon) -> None:
     terminal = start(seconds=2)
     daemon.show(point(8, sites=40))
-    terminal.shows("1–")
+    terminal.shows("site · 1\u2013")
     terminal.press("\x1b[B\x1b[B\x1b[6~")
     terminal.shows("of 40")
     terminal.press("\x1b[F")
-    terminal.shows("–40 of 40")
+    terminal.shows("\u201340 of 40")
     terminal.press("\x1b[H")
-    terminal.shows("1–")
+    terminal.shows("site · 1\u2013")
     assert "Shop.remember" in terminal.text
 
 

@@ -28,6 +28,7 @@ class WatchedDaemon(FakeDaemon):
 
     def show(self, *points: WatchPoint) -> None:
         for point in points:
+            self.session.duration_ns = point.figures.time_ns
             self._points.put(point)
 
     def end(self, reason: str, detail: str = "") -> None:
@@ -78,7 +79,10 @@ def fill(message: Any, value: Any) -> Any:
         described = message.DESCRIPTOR.fields_by_name[field.name]
         if isinstance(content, tuple):
             for one in content:
-                fill(getattr(message, field.name).add(), one)
+                if dataclasses.is_dataclass(one):
+                    fill(getattr(message, field.name).add(), one)
+                else:
+                    getattr(message, field.name).append(one)
         elif dataclasses.is_dataclass(content):
             fill(getattr(message, field.name), content)
         else:
