@@ -1,6 +1,6 @@
 """A search in Flask, with a leak, and with visitors for a minute and a half. Prints where it serves.
 
-    python docs/examples/leaky_flask.py
+python docs/examples/leaky_flask.py
 """
 
 import http.client
@@ -16,11 +16,11 @@ TITLES = [f"Title {number} of many" for number in range(1009)]
 VISITS, PAUSE_S = 4500, 0.02
 
 app = Flask(__name__)
-answers = {}
+answers: dict[str, list[str]] = {}
 
 
 @app.get("/search")
-def search():
+def search() -> str:
     """Every answer is kept, in case that somebody asks for the same again. Nobody ever does."""
     words = request.args["words"]
     if words not in answers:
@@ -29,11 +29,11 @@ def search():
 
 
 @app.get("/about")
-def about():
+def about() -> str:
     return "<p>".join(title.upper() for title in sorted(TITLES))
 
 
-def visit(port):
+def visit(port: int) -> None:
     """What visitors do, in a process of their own. They go when the leak has grown to some 450 MiB."""
     for number in range(VISITS):
         connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -43,7 +43,7 @@ def visit(port):
         time.sleep(PAUSE_S)
 
 
-def main():
+def main() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     subprocess.Popen([sys.executable, __file__, str(server.server_port)], stderr=subprocess.DEVNULL)

@@ -6,7 +6,7 @@ import math
 from pathlib import PurePath
 
 from memscope_client import Cost, Quality, Report, Sampling, Session, Site
-from memscope_daemon.render.amounts import DASH
+from memscope_daemon.render.amounts import DASH as DASH
 from memscope_daemon.render.amounts import bytes_estimate as bytes_estimate
 from memscope_daemon.render.amounts import bytes_text as bytes_text
 from memscope_daemon.render.amounts import count_estimate as count_estimate
