@@ -16,7 +16,7 @@ from tests.support.browser import chromium, opened
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """For a module and no longer: while it runs, this thread has an event loop, and other tests need theirs."""
+    """For a module and no longer: while it runs this thread has an event loop, and others need theirs."""
     with chromium() as running:
         yield running
 
