@@ -104,5 +104,5 @@ function unbroken(text) {
 }
 
 function joinedText({ joined_stacks: joined }) {
-  return joined ? `The ${wholeText(joined)} smallest stacks are joined to one box.` : "";
+  return joined ? `The ${wholeText(joined)} smallest stacks are joined to one box, in which no search finds anything.` : "";
 }
