@@ -14,8 +14,9 @@ from tests.browser.shop import shop
 from tests.support.browser import chromium, opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For a module and no longer: while it runs this thread has an event loop, and others need theirs."""
     with chromium() as running:
         yield running
 

@@ -133,7 +133,8 @@ def test_each_measure_has_its_own_graph_and_order(
 
 
 def test_the_words_for_figures_are_those_of_the_command_line(page: Page) -> None:
-    values = [0.0, 1.0, 37.4, 999.4, 999.6, 1009.0, 104_729.0, 7_340_033.0, 1e9, 3.3e13, 9.9e15]
+    ties = [0.5, 1.5, 2.5, 1.125 * 1024, 1.375 * 1024, 10.25 * 1024, 10.75 * 1024, 100.5 * 1024]
+    values = [0.0, 1.0, 37.4, 999.4, 999.6, 1009.0, 104_729.0, 7_340_033.0, 1e9, 3.3e13, 9.9e15, *ties]
     made = [
         Estimate(value, value * low, high, 7, exact)
         for value in values
@@ -319,7 +320,7 @@ def test_the_theme_follows_the_system_until_somebody_chooses(page: Page) -> None
 # --- narrow windows, hostile names, no network -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("width", [390, 768, 1280])
+@pytest.mark.parametrize("width", [390, 768, 1024, 1280])
 def test_nothing_sticks_out_of_the_window(browser: Browser, report_html: Path, width: int) -> None:
     with opened(browser, report_html, width) as (page, seen):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -342,7 +343,7 @@ def test_a_name_is_a_name_and_nothing_else(browser: Browser, tmp_path: Path) -> 
         boxes_shown = page.locator("#flame .box").evaluate_all("found => found.map(one => one.textContent)")
         assert len(boxes_shown) == len(NAMES) + 2
         page.get_by_role("searchbox").fill("</script>")
-        expect(page.locator("#flame .box.hit")).to_have_count(2)
+        expect(page.locator("#flame .box.hit")).to_have_count(1)
         assert (seen.errors, seen.requests) == ([], [path.as_uri()])
 
 

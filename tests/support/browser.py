@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+#: For a machine with much else to do; nothing waits for so long on a quiet one.
+PATIENCE_MS = 180_000
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--headless",
@@ -35,8 +37,9 @@ def chromium_path() -> str:
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     path = chromium_path()
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
@@ -59,6 +62,7 @@ def opened(
         color_scheme="dark" if scheme == "dark" else "light",
         offline=True,
     )
+    context.set_default_timeout(PATIENCE_MS)
     page, seen = context.new_page(), Seen()
     page.on("request", lambda request: seen.requests.append(request.url))
     page.on("pageerror", lambda error: seen.errors.append(str(error)))

@@ -6,11 +6,20 @@ const COUNT_UNITS = ["", "k", "M", "G", "T"];
 const FAR = 100; // an upper end so many times the value is shown in a unit of its own
 const SMALL_ERROR = 0.0005; // of the value; a smaller one is not worth words
 
+// toFixed rounds a tie up, Python to the even neighbour. A tie is an odd multiple of 1/2, 1/4, 1/8 for 0, 1, 2
+// places: no other fraction with a 5 at its end is a binary one.
+function fixed(value, places) {
+  const parts = value * 2 ** (places + 1);
+  if (!Number.isInteger(parts) || parts % 2 === 0) return value.toFixed(places);
+  const below = Math.floor(value * 10 ** places);
+  return ((below % 2 === 0 ? below : below + 1) / 10 ** places).toFixed(places);
+}
+
 function digits(value, index) {
   if (!Number.isFinite(value)) return "∞";
-  if (index === 0) return value.toFixed(0);
-  if (value < 9.995) return value.toFixed(2);
-  return value < 99.95 ? value.toFixed(1) : value.toFixed(0);
+  if (index === 0) return fixed(value, 0);
+  if (value < 9.995) return fixed(value, 2);
+  return value < 99.95 ? fixed(value, 1) : fixed(value, 0);
 }
 
 // All values in the unit that suits the first of them.
@@ -66,7 +75,7 @@ function wholeText(count) {
 
 function percentText(share) {
   const percent = 100 * share;
-  return `${percent >= 9.95 ? percent.toFixed(0) : percent.toFixed(1)} %`;
+  return `${percent >= 9.95 ? fixed(percent, 0) : fixed(percent, 1)} %`;
 }
 
 // A sum with its standard error: {value, variance, samples}.

@@ -84,7 +84,7 @@ function total(title, report, name, measure, more) {
   const text = document.createElement("dd");
   const under = document.createElement("dd");
   term.textContent = title;
-  text.textContent = estimateText(estimate, measure);
+  text.append(...unbroken(estimateText(estimate, measure)));
   text.id = name;
   under.className = "more";
   const samples = estimate.samples === 1 ? "1 sample" : `${wholeText(estimate.samples)} samples`;
@@ -93,6 +93,16 @@ function total(title, report, name, measure, more) {
   return found;
 }
 
+// A line may break between value and interval, and nowhere else.
+function unbroken(text) {
+  return text.split(/(?= \()/).map((part) => {
+    const found = document.createElement("span");
+    found.className = "unbroken";
+    found.textContent = part.trimStart();
+    return found;
+  }).flatMap((part, index) => (index ? [" ", part] : [part]));
+}
+
 function joinedText({ joined_stacks: joined }) {
-  return joined ? `The ${wholeText(joined)} smallest stacks are joined to one box.` : "";
+  return joined ? `The ${wholeText(joined)} smallest stacks are joined to one box, in which no search finds anything.` : "";
 }
