@@ -21,7 +21,7 @@ from pathlib import Path
 from memscope_daemon import clock
 from memscope_daemon.attach import procfs
 from memscope_daemon.config import check_auto_export
-from memscope_daemon.errors import InternalError, MemscopeError, SystemFailure
+from memscope_daemon.errors import AnalysisError, InternalError, MemscopeError, SystemFailure
 from memscope_daemon.model.auto_export import AutoExport, AutoExportStatus
 from memscope_daemon.model.session import EndReason, SessionInfo, Target
 from memscope_daemon.render.exporters import Content, Exporter
@@ -37,7 +37,7 @@ LOOK_S = 0.1
 RETRY_NS = 5_000_000_000
 #: So long a session that has ended is kept for a report that cannot be written. The next daemon tries again.
 OWED_NS = 600_000_000_000
-ADOPT_EACH_NS = 5_000_000_000
+ADOPT_EACH_NS = 15_000_000_000
 #: A shipper that lives comes to a new daemon within seconds; without one it gives up after half a minute.
 TARGET_GONE_NS, SHIPPER_GONE_NS = 15_000_000_000, 60_000_000_000
 OWED = "owed"
@@ -258,8 +258,11 @@ class AutoExporter:
                 return
             if not entry.ended.is_set():
                 entry.finish(EndReason.SHIPPER_LOST, _how_left(entry.info.target))
-        except MemscopeError as error:  # as a rule another daemon has it
-            LOG.debug("session %s: %s", session_id, error)
+        except AnalysisError:  # its order was taken back, or never stored
+            self._forget(session_id)
+            return
+        except Exception as error:  # whatever it is, the other sessions have orders too
+            LOG.debug("session %s: %r", session_id, error)
             return
         LOG.warning("session %s: left by another daemon; its report is written now", session_id)
         self.follow(entry)

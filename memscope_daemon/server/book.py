@@ -83,16 +83,19 @@ class SessionBook:
     def adopt(self, session_id: str, is_over: Callable[[SessionInfo], bool]) -> Entry | None:
         """A session that a daemon before this one left, with an order for a report of its end, and whose
         shipper does not come; ``is_over`` says so of one whose file does not say that it has ended. None: it
-        goes on, is here already, or has no such order.
+        goes on, here or at another daemon.
 
-        :raises SystemFailure: its file cannot be opened: another daemon may have it.
+        :raises AnalysisError: code ``session.not-found``: it has no such order.
+        :raises SystemFailure: its file cannot be opened.
         """
         path = self._folder / f"{session_id}{retention.SUFFIX}"
         with self._lock:
-            if session_id in self._entries:
+            if session_id in self._entries or retention.is_locked(path):
                 return None
             info = recalled_session(session_id, peek(path))
-            if info is None or not (info.state is SessionState.ENDED or is_over(info)):
+            if info is None:
+                raise not_found(session_id)
+            if not (info.state is SessionState.ENDED or is_over(info)):
                 return None
             entry = Entry(info, path, self._history, self._engines, self._room)
             try:

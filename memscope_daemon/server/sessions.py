@@ -5,6 +5,7 @@ An entry may be used from any thread; what it records belongs to its actor.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import threading
@@ -292,9 +293,11 @@ class Entry:
         self._actor.post(lambda: self._store({**noted_terms(terms), **self.observed.notes}))
 
     def set_auto_export(self, order: AutoExport | None) -> SessionInfo:
-        """What is to be written by itself from now on. Noted, for a daemon after this one."""
+        """What is to be written by itself from now on. Returns when a daemon after this one would know it, if
+        the store takes it."""
         info = self.change(auto_export=order)
-        self._actor.post(lambda: self._store(noted_auto_export(info)))
+        with contextlib.suppress(SystemFailure):  # about to end
+            self._actor.call(lambda: self._store(noted_auto_export(info)))
         return info
 
     def note_cost(self, cost: Cost) -> None:

@@ -342,7 +342,7 @@ class Capture:
 def peek(path: Path) -> dict[str, str]:
     """What was noted down in a file that nobody has open.
 
-    :raises SystemFailure: somebody has, or there is none.
+    :raises SystemFailure: somebody has, or there is none: none is made.
     """
     if not path.exists():
         raise SystemFailure("store.not-opened", f"there is no {path}", "it may have been removed")

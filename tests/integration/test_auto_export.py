@@ -23,7 +23,7 @@ from tests.support.waiting import until
 
 EVERYTHING = Sampling.rate(1.0, depth=20)
 BOTH = ("json", "collapsed")
-KILLS = 3
+KILLS, KILLS_SLOW = 1, 20
 
 
 @pytest.fixture
@@ -111,4 +111,4 @@ def test_no_kill_of_the_daemon_leaves_half_a_report_and_every_end_leaves_a_whole
     rig: Rig, number: int, slow: bool
 ) -> None:
     with stage_of(rig, random.Random(f"4217/{number}"), BOTH) as (stage, can_fill):
-        live(stage, 10 * KILLS if slow else KILLS, number, full=can_fill and number == 0)
+        live(stage, KILLS_SLOW if slow else KILLS, number, full=can_fill and slow)
