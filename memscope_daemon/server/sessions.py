@@ -185,10 +185,10 @@ class Entry:
             wanted = self._info.sampling
             if said != dataclasses.replace(wanted, seed=said.seed if wanted.seed is None else wanted.seed):
                 self._command_sampling(wanted)
-            if self._pauses.in_force or self._comes_back:  # it may not have heard of the end of one
-                self._command_pause()
             if self._is_to_leave:
                 self._line.command(LEAVE)
+            elif self._pauses.in_force or self._comes_back:  # it may not have heard of the end of one
+                self._command_pause()
 
     def set_sampling(self, sampling: SamplingConfig) -> SessionInfo:
         """Commands a setting; while there is no shipper, the next one is told. Under one lock with
