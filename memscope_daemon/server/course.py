@@ -40,8 +40,13 @@ class Course:
     def now_ns(self) -> int:
         """Session time, as close as can be told from here. Any thread."""
         if self._offset_ns is None:
-            return max(clock.unix_ns() - self._started_unix_ns, 0)
+            return self._age_ns
         return min(max(clock.monotonic_ns() + self._offset_ns, 0), TIME_MAX_NS)
+
+    @property
+    def _age_ns(self) -> int:
+        """By the wall clock, which somebody may have set since."""
+        return max(clock.unix_ns() - self._started_unix_ns, 0)
 
     def heard(self, time_ns: int, monotonic_ns: int) -> None:
         """A batch of that session time came. The one that was least on its way tells the time best."""
@@ -95,8 +100,9 @@ class Course:
         if self._held is None or state != self._state:  # otherwise nothing but time has passed
             self._held = Held(totals(recording.total_evidence(session)))
             self._state = state
-        # One a second at most, since the session began: so a daemon after this one can count on.
-        first = 1 if self._is_fresh else self.now_ns // SECOND_NS + 2
+        # One a second at most, since the session began: so a daemon after this one can count on. What comes
+        # to it first may be old, and tell less than the time that has passed.
+        first = 1 if self._is_fresh else max(self.now_ns, self._age_ns) // SECOND_NS + 2
         self.points.add(first, self._known_ns, len(self._marks), self._held)
 
 

@@ -73,6 +73,7 @@ class Entry:
         self._steps: tuple[StepChange, ...] = ()
         self._counters = CostCounters()
         self._pauses = Pauses()
+        self._comes_back = False  # a shipper, or one after another
         self._is_to_leave = False
         self._over_budget = ""
         self._recording: Recording | None = None
@@ -136,7 +137,7 @@ class Entry:
             self._replace_pauses(self._pauses.asked(paused, self.course.now_ns))
             self._info = dataclasses.replace(self._info, paused=paused)
             info, notes = self._info, self._pauses.noted()
-        self._actor.post(lambda: self._store(notes))
+        self._actor.call(lambda: self._store(notes))  # a daemon after this one must know of it
         return info
 
     def _replace_pauses(self, pauses: Pauses) -> None:
@@ -173,6 +174,7 @@ class Entry:
         self._line.connect(outgoing)
         with self._lock:
             is_fresh, self._is_fresh = self._is_fresh, False
+            self._comes_back = not is_fresh
         return 0 if is_fresh else self._actor.call(self._stored_batch)
 
     def disconnect(self, outgoing: Outgoing) -> None:
@@ -199,10 +201,10 @@ class Entry:
             wanted = self._info.sampling
             if said != dataclasses.replace(wanted, seed=said.seed if wanted.seed is None else wanted.seed):
                 self._line.set_sampling(wanted)
-            if self._pauses.in_force or self._pauses.spans:  # it may not have heard of the end of one
-                self._line.pause(self._pauses.in_force)
             if self._is_to_leave:
                 self._line.leave()
+            elif self._pauses.in_force or self._comes_back:  # it may not have heard of the end of one
+                self._line.pause(self._pauses.in_force)
 
     def set_sampling(self, sampling: SamplingConfig) -> SessionInfo:
         """Commands a setting; while there is no shipper, the next one is told. Under one lock with

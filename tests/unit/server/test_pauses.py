@@ -119,6 +119,15 @@ def test_another_shipper_is_told_of_a_pause_and_of_the_end_of_one(
     assert pause_commands(third, 1) == [False]
 
 
+def test_a_shipper_that_comes_back_is_told_that_there_is_no_pause(
+    serving: Serving, client: Client, wire: MiniShipper
+) -> None:
+    """A daemon died before it could note down that it had told one to pause."""
+    again = MiniShipper(serving.address, hello())
+    assert pause_commands(again, 1) == [False]
+    assert [one for one in wire.commands if one.WhichOneof("command") == "pause"] == []
+
+
 def test_a_daemon_that_comes_after_knows_of_the_pause(folder: Path) -> None:
     with Serving(folder) as serving, Client(serving.address) as client:
         wire = MiniShipper(serving.address, hello())

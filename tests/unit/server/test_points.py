@@ -102,6 +102,12 @@ def test_figures_are_made_once_and_stay(monkeypatch: pytest.MonkeyPatch) -> None
     assert told[0].live_bytes != told[1].live_bytes
 
 
+def test_what_nobody_has_asked_for_is_made_at_once_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(points_module, "MADE_AT_ONCE", 3)
+    held = filled(Points(Room()), 5)
+    assert [one.totals is None for one in held] == [True, True, True, False, False]
+
+
 def test_figures_made_together_are_those_made_alone() -> None:
     lost = evidence(events(size_bytes=[31]), losses=()).losses
     assert lost == ()
