@@ -15,7 +15,7 @@ from memscope_client import Client, DaemonError, Sampling, Session
 from memscope_daemon.cli import text
 from memscope_daemon.cli.live.draw import frame
 from memscope_daemon.cli.live.finer import bounds_text, stepped
-from memscope_daemon.cli.live.moment import Moment, Trail
+from memscope_daemon.cli.live.moment import Moment, SystemSample, Trail
 from memscope_daemon.cli.live.screen import Screen
 from memscope_daemon.cli.live.source import SITES_ASKED, Came, Over, Watch
 from memscope_daemon.cli.live.terminal import Key, Resized, Terminal
@@ -60,6 +60,7 @@ class LiveView:
         self._view, self._page = View(), 1
         self._moment: Moment | None = None
         self._newest: Moment | None = None
+        self._system: SystemSample | None = None
         self._count = 0
 
     def __enter__(self) -> LiveView:
@@ -93,13 +94,17 @@ class LiveView:
         return False
 
     def _came(self, event: Came) -> None:
-        self._session = event.point.session or self._session
-        self._newest = self._trail.take(event.point, event.system) or self._newest
+        if isinstance(event.what, SystemSample):
+            self._system = event.what
+            self._newest = self._newest and dataclasses.replace(self._newest, system=self._system)
+        else:
+            self._session = event.what.session or self._session
+            self._newest = self._trail.take(event.what, self._system) or self._newest
+            self._count += 1
+            if self._count % WHOLE_EACH == 0:
+                self._screen.forget()
         if not self._view.held:
             self._moment = self._newest
-        self._count += 1
-        if self._count % WHOLE_EACH == 0:
-            self._screen.forget()
 
     def _over(self, event: Over) -> None:
         if event.error is not None:

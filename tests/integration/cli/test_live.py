@@ -68,8 +68,8 @@ def test_attach_on_a_terminal_shows_the_line_that_leaks_and_never_writes_to_the_
 ) -> None:
     with on_terminal(folder, "attach", str(demo.pid), "--bytes", "64K", "--out", "r") as terminal:
         line = DEMO.read_text().splitlines().index(LEAK) + 1
-        shown = terminal.shows(f"Shop.remember (programs/demo_leak.py:{line})")
-        assert re.search(r"^RSS [\d.]+ MiB: ", shown, re.MULTILINE)
+        terminal.shows(f"Shop.remember (programs/demo_leak.py:{line})")
+        assert re.search(r"^RSS [\d.]+ MiB: ", terminal.shows("RSS "), re.MULTILINE)
         terminal.press("mhalf-way\r")
         terminal.shows("marked ")
         terminal.press("p")
