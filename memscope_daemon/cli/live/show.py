@@ -56,7 +56,6 @@ class LiveView:
         self._leaving = leaving
         self._watch = Watch(client, session.session_id, events, every_s, from_start=from_start)
         self._trail, self._screen = Trail(SITES_ASKED), Screen()
-        self._log = _LogLines(events)
         self._view, self._page = View(), 1
         self._moment: Moment | None = None
         self._newest: Moment | None = None
@@ -64,7 +63,6 @@ class LiveView:
         self._count = 0
 
     def __enter__(self) -> LiveView:
-        self._log.install()
         self._watch.start()
         self._draw()
         return self
@@ -73,7 +71,6 @@ class LiveView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._watch.stop()
-        self._log.remove()
 
     def take(self, event: Any) -> bool:
         """Shows what an event brings. True: whoever looks has had enough."""
@@ -187,8 +184,9 @@ def until_left(view: LiveView, events: queue.SimpleQueue[Any]) -> Signalled | No
             return None
 
 
-class _LogLines(logging.Handler):
-    """What a daemon inside this process has to say: a remark, and said once more when the screen is gone."""
+class LogLines(logging.Handler):
+    """What a daemon inside this process has to say. While entered, each line is a remark; then all are said
+    once more, for which the terminal should be what it was again."""
 
     def __init__(self, events: queue.SimpleQueue[Any]) -> None:
         super().__init__(logging.WARNING)
@@ -196,14 +194,17 @@ class _LogLines(logging.Handler):
         self._lines: collections.deque[str] = collections.deque(maxlen=LOG_LINES_KEPT)
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = record.getMessage()
+        line = text.printable(record.getMessage())
         self._lines.append(line)
-        self._events.put(Answered(text.printable(line)))
+        self._events.put(Answered(line))
 
-    def install(self) -> None:
+    def __enter__(self) -> LogLines:
         logging.getLogger("memscope").addHandler(self)
+        return self
 
-    def remove(self) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         logging.getLogger("memscope").removeHandler(self)
         for line in self._lines:
             say_on_stderr(line)
