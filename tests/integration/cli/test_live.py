@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -28,8 +29,9 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.out, self.err = folder / "out", folder / "err"
+        told = {**os.environ, "DEMO_SECONDS": "3600"}
         with self.out.open("wb") as out, self.err.open("wb") as err:
-            self.process = subprocess.Popen([sys.executable, str(DEMO)], stdout=out, stderr=err)
+            self.process = subprocess.Popen([sys.executable, str(DEMO)], stdout=out, stderr=err, env=told)
         until(lambda: self.out.read_bytes().endswith(b"\n"), "the program to begin")
         self.pid = self.process.pid
 
