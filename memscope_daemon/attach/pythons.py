@@ -26,7 +26,8 @@ _LIBRARY = re.compile(rb"/lib(python|pypy)(\d\.\d+)([a-z]*)[-.\w]*\.so")
 _OWN_MODULE = re.compile(rb"/(?:lib/)?python(\d\.\d+)([a-z]*)/lib-dynload/")
 _SHIM = re.compile(rb"memscope_shim[^/\n]*$", re.MULTILINE)
 _MEMORY = re.compile(rb" (\w+:\w+) (\d+) +/memfd:memscope(?: \(deleted\))?$", re.MULTILINE)
-_OURS = ("memscoped", "-m memscope_daemon", "-m memscope_daemon.")
+#: Of commands, and of the helpers that a daemon starts.
+_OURS = re.compile(rb"(^|/)memscoped\0|\0-m\0memscope_daemon[.\0]|\bfrom memscope_daemon\.(attach|shim)\.")
 
 
 class Inside(enum.Enum):
@@ -54,16 +55,13 @@ class PythonProcess:
     cpu_s: float
     age_s: float
     is_readable: bool = True
+    is_ours: bool = False  # a part of memscope
     inside: Inside = Inside.NOTHING
-
-    @property
-    def is_ours(self) -> bool:
-        return self.inside is Inside.SHIPPER or any(name in self.program for name in _OURS)
 
     @property
     def objection(self) -> str:
         """Why memscope would not attach, as far as names tell; "" = nothing speaks against it."""
-        if self.is_ours:
+        if self.is_ours or self.inside is Inside.SHIPPER:
             return "memscope itself"
         if not self.is_readable:
             return "of another user"
@@ -153,6 +151,7 @@ def _process(pid: int, names: _Names) -> PythonProcess | None:
         fields = _bytes(f"/proc/{pid}/stat").rpartition(b")")[2].split()
         pages = int(_bytes(f"/proc/{pid}/statm").split()[1])
         uid = Path(f"/proc/{pid}").stat().st_uid
+        is_ours = is_own_command(_bytes(f"/proc/{pid}/cmdline"))
     except (OSError, IndexError):
         return None
     if not fields or fields[0] in (b"Z", b"X"):
@@ -169,7 +168,13 @@ def _process(pid: int, names: _Names) -> PythonProcess | None:
         (user + system) / _TICKS,
         max(time.clock_gettime(time.CLOCK_BOOTTIME) - began / _TICKS, 0.0),
         names.is_readable,
+        is_ours,
     )
+
+
+def is_own_command(command: bytes) -> bool:
+    """Whether a command line, as /proc has it, is one of memscope's own."""
+    return _OURS.search(command) is not None
 
 
 def _judged(found: Iterable[tuple[PythonProcess, _Names]]) -> tuple[PythonProcess, ...]:

@@ -171,11 +171,12 @@ def _prepare_live_view() -> None:
 def _live_view(
     client: Client, session: Session, events: queue.SimpleQueue[Any], every_s: float
 ) -> Iterator[Looking]:
-    from memscope_daemon.cli.live.show import LiveView
+    from memscope_daemon.cli.live.show import LiveView, LogLines
     from memscope_daemon.cli.live.terminal import Terminal
 
     leaving = "detach and report"
     with (
+        LogLines(events),
         Terminal(events) as terminal,
         LiveView(
             client, session, terminal, events, every_s=every_s, leaving=leaving, from_start=True

@@ -135,12 +135,12 @@ def _json(document: dict[str, Any]) -> str:
 def _moment(known: Known) -> Moment:
     """The newest figures."""
     from memscope_daemon.cli.live.moment import Trail
-    from memscope_daemon.cli.live.source import SITES_ASKED, Resident
+    from memscope_daemon.cli.live.source import SITES_ASKED, System
 
     client, session_id = known.client, known.session.session_id
-    resident, trail = Resident(client, session_id), Trail(SITES_ASKED)
+    system, trail = System(client, session_id).look(), Trail(SITES_ASKED)
     for point in client.watch(session_id, after=None, site_count=SITES_ASKED):
-        moment = trail.take(point, resident.latest if point.is_newest else None)
+        moment = trail.take(point, system)
         if moment is not None:
             return moment
     raise ConfigurationError("top.no-session", f"session {session_id} ended just now", "memscoped top")

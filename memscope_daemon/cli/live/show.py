@@ -15,7 +15,7 @@ from memscope_client import Client, DaemonError, Sampling, Session
 from memscope_daemon.cli import text
 from memscope_daemon.cli.live.draw import frame
 from memscope_daemon.cli.live.finer import bounds_text, stepped
-from memscope_daemon.cli.live.moment import Moment, Trail
+from memscope_daemon.cli.live.moment import Moment, SystemSample, Trail
 from memscope_daemon.cli.live.screen import Screen
 from memscope_daemon.cli.live.source import SITES_ASKED, Came, Over, Watch
 from memscope_daemon.cli.live.terminal import Key, Resized, Terminal
@@ -56,14 +56,13 @@ class LiveView:
         self._leaving = leaving
         self._watch = Watch(client, session.session_id, events, every_s, from_start=from_start)
         self._trail, self._screen = Trail(SITES_ASKED), Screen()
-        self._log = _LogLines(events)
         self._view, self._page = View(), 1
         self._moment: Moment | None = None
         self._newest: Moment | None = None
+        self._system: SystemSample | None = None
         self._count = 0
 
     def __enter__(self) -> LiveView:
-        self._log.install()
         self._watch.start()
         self._draw()
         return self
@@ -72,7 +71,6 @@ class LiveView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._watch.stop()
-        self._log.remove()
 
     def take(self, event: Any) -> bool:
         """Shows what an event brings. True: whoever looks has had enough."""
@@ -93,13 +91,17 @@ class LiveView:
         return False
 
     def _came(self, event: Came) -> None:
-        self._session = event.point.session or self._session
-        self._newest = self._trail.take(event.point, event.system) or self._newest
+        if isinstance(event.what, SystemSample):
+            self._system = event.what
+            self._newest = self._newest and dataclasses.replace(self._newest, system=self._system)
+        else:
+            self._session = event.what.session or self._session
+            self._newest = self._trail.take(event.what, self._system) or self._newest
+            self._count += 1
+            if self._count % WHOLE_EACH == 0:
+                self._screen.forget()
         if not self._view.held:
             self._moment = self._newest
-        self._count += 1
-        if self._count % WHOLE_EACH == 0:
-            self._screen.forget()
 
     def _over(self, event: Over) -> None:
         if event.error is not None:
@@ -182,8 +184,9 @@ def until_left(view: LiveView, events: queue.SimpleQueue[Any]) -> Signalled | No
             return None
 
 
-class _LogLines(logging.Handler):
-    """What a daemon inside this process has to say: a remark, and said once more when the screen is gone."""
+class LogLines(logging.Handler):
+    """What a daemon inside this process has to say. While entered, each line is a remark; then all are said
+    once more, for which the terminal should be what it was again."""
 
     def __init__(self, events: queue.SimpleQueue[Any]) -> None:
         super().__init__(logging.WARNING)
@@ -191,14 +194,17 @@ class _LogLines(logging.Handler):
         self._lines: collections.deque[str] = collections.deque(maxlen=LOG_LINES_KEPT)
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = record.getMessage()
+        line = text.printable(record.getMessage())
         self._lines.append(line)
-        self._events.put(Answered(text.printable(line)))
+        self._events.put(Answered(line))
 
-    def install(self) -> None:
+    def __enter__(self) -> LogLines:
         logging.getLogger("memscope").addHandler(self)
+        return self
 
-    def remove(self) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         logging.getLogger("memscope").removeHandler(self)
         for line in self._lines:
             say_on_stderr(line)

@@ -20,10 +20,9 @@ RESIDENT_SHARE = 0.01  # of the time, at most, goes into asking for it
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Came:
-    """``system`` None: not known."""
+    """A point, or what is known of the target's own memory."""
 
-    point: WatchPoint
-    system: SystemSample | None
+    what: WatchPoint | SystemSample
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Watch:
         self._client, self._session_id, self._events = client, session_id, events
         self._every_s, self._after = every_s, 0 if from_start else None
         self._stopped = threading.Event()
-        self._resident = Resident(client, session_id)
+        self._system = System(client, session_id)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="watch", daemon=True).start()
@@ -65,7 +64,9 @@ class Watch:
             ):
                 if self._stopped.is_set():
                     return
-                self._events.put(Came(point, self._resident.latest if point.is_newest else None))
+                self._events.put(Came(point))
+                if point.is_newest and (system := self._system.look()) is not None:
+                    self._events.put(Came(system))
         except DaemonError as error:
             over = Over(error)
         except Exception as error:  # the connection was closed under it, or a bug: somebody looks at the view
@@ -74,21 +75,28 @@ class Watch:
             self._events.put(over)
 
 
-class Resident:
-    """The target's resident memory as reports have it. A report takes a while, so it is asked for seldom."""
+class System:
+    """What is known of the target's own memory and processor. A daemon that looks at it tells with its
+    figures; else a report says how large the target is, which takes a while and is asked for seldom."""
 
     def __init__(self, client: Client, session_id: str) -> None:
         self._client, self._session_id = client, session_id
-        self._sample: SystemSample | None = None
         self._due = 0.0
 
-    @property
-    def latest(self) -> SystemSample | None:
+    def look(self) -> SystemSample | None:
+        """None: nothing new is known."""
+        with contextlib.suppress(DaemonError):
+            snapshot = self._client.figures(self._session_id)
+            found = getattr(snapshot, "system", None)  # a daemon that does not look has none to tell
+            if found is not None:
+                return SystemSample(found.memory_usage_bytes, found.cpu_usage_percent)
+            return self._reported()
+        return None
+
+    def _reported(self) -> SystemSample | None:
         began = time.monotonic()
-        if began >= self._due:
-            with contextlib.suppress(DaemonError):  # then what was known last
-                document = json.loads(self._client.export(self._session_id, "json")[1])
-                self._sample = SystemSample(document["resident_memory"]["now_bytes"])
-            took_s = time.monotonic() - began
-            self._due = began + max(RESIDENT_EACH_S, took_s / RESIDENT_SHARE)
-        return self._sample
+        if began < self._due:
+            return None
+        document = json.loads(self._client.export(self._session_id, "json")[1])
+        self._due = began + max(RESIDENT_EACH_S, (time.monotonic() - began) / RESIDENT_SHARE)
+        return SystemSample(document["resident_memory"]["now_bytes"])

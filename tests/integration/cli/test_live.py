@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -28,8 +29,9 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.out, self.err = folder / "out", folder / "err"
+        told = {**os.environ, "DEMO_SECONDS": "3600"}
         with self.out.open("wb") as out, self.err.open("wb") as err:
-            self.process = subprocess.Popen([sys.executable, str(DEMO)], stdout=out, stderr=err)
+            self.process = subprocess.Popen([sys.executable, str(DEMO)], stdout=out, stderr=err, env=told)
         until(lambda: self.out.read_bytes().endswith(b"\n"), "the program to begin")
         self.pid = self.process.pid
 
@@ -68,8 +70,8 @@ def test_attach_on_a_terminal_shows_the_line_that_leaks_and_never_writes_to_the_
 ) -> None:
     with on_terminal(folder, "attach", str(demo.pid), "--bytes", "64K", "--out", "r") as terminal:
         line = DEMO.read_text().splitlines().index(LEAK) + 1
-        shown = terminal.shows(f"Shop.remember (programs/demo_leak.py:{line})")
-        assert re.search(r"^RSS [\d.]+ MiB: ", shown, re.MULTILINE)
+        terminal.shows(f"Shop.remember (programs/demo_leak.py:{line})")
+        assert re.search(r"^RSS [\d.]+ MiB: ", terminal.shows("RSS "), re.MULTILINE)
         terminal.press("mhalf-way\r")
         terminal.shows("marked ")
         terminal.press("p")

@@ -40,7 +40,9 @@ def ctrl_c(rig: Rig, dice: random.Random) -> str:
             assert code in EXIT_CODES, f"exit code {code}:\n{terminal.text}"
             assert "Traceback" not in terminal.sent.decode(errors="replace"), terminal.text
             check_given_back(terminal)
-        _check_gone(rig, target)
+        _check_gone(target)
+        if not carried:
+            _check_over(rig, target)
         files = _check_files(folder)
         settle(target, before)
         target.works()
@@ -70,14 +72,18 @@ def _interrupt(terminal: Terminal, by_key: bool) -> None:
         os.kill(terminal.process.pid, signal.SIGINT)
 
 
-def _check_gone(rig: Rig, target: Target) -> None:
-    """No session, and no hooks, as soon as the main thread has passed by."""
+def _check_gone(target: Target) -> None:
+    """No hooks, as soon as the main thread has passed by."""
 
     def is_free() -> bool:
         target.works()
         return not image_words(target.pid).pointing_into(shim_mappings(target.pid))
 
     until(is_free, "the hooks to be out", 60.0)
+
+
+def _check_over(rig: Rig, target: Target) -> None:
+    """No session of it any more."""
 
     def is_over() -> bool:
         try:

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from memscope_daemon.attach.pythons import Inside, PythonProcess, _judged, by_names
+from memscope_daemon.attach.pythons import Inside, PythonProcess, _judged, by_names, is_own_command
 
 SHIM = b"7f00-7f01 r-xp 00000000 08:01 77  /opt/memscope/memscope_shim.so\n"
 SHIM_IN_MEMORY = b"7f00-7f01 r-xp 00000000 00:01 78  /memfd:memscope_shim.so (deleted)\n"
@@ -83,9 +83,24 @@ def test_a_shim_that_stayed_after_a_detach_is_nothing() -> None:
         ({"version": "3.13t"}, "a free-threaded or debug build"),
         ({"kind": "pypy"}, "PyPy"),
         ({"is_readable": False}, "of another user"),
-        ({"program": "python -m memscope_daemon"}, "memscope itself"),
+        ({"is_ours": True}, "memscope itself"),
         ({"inside": Inside.SHIPPER}, "memscope itself"),
     ],
 )
 def test_names_say_what_speaks_against_an_attach(changes: dict[str, object], objection: str) -> None:
     assert process(7, **changes).objection == objection
+
+
+@pytest.mark.parametrize(
+    ("words", "ours"),
+    [
+        (["python", "-P", "-m", "memscope_daemon", "serve"], True),
+        (["python", "-m", "memscope_daemon.shim.shipper"], True),
+        (["/opt/bin/python", "/opt/bin/memscoped", "ps"], True),
+        (["python", "-I", "-c", "import sys\nfrom memscope_daemon.shim.fork_loop import serve"], True),
+        (["python", "app.py", "--profiler", "memscope_daemon"], False),
+        (["python", "-c", "from memscope_client import Client"], False),
+    ],
+)
+def test_memscope_knows_its_own_processes(words: list[str], ours: bool) -> None:
+    assert is_own_command(b"".join(word.encode() + b"\0" for word in words)) is ours

@@ -48,6 +48,7 @@ def start(tmp_path: Path, daemon: WatchedDaemon) -> Iterator[Start]:
         terminal.shows("waiting for the first figures")
         daemon.show(*(point(second) for second in range(1, seconds + 1)))
         terminal.shows(f"CPython 3.11.7 · 0:{seconds:02}")
+        terminal.shows("RSS 43.5 MiB: ")
         return terminal
 
     yield begin
