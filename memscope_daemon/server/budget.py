@@ -57,7 +57,7 @@ class BudgetKeeper:
         counters, cpu = self._entry.counters, cpu_ns(self._entry.info.target.pid)
         if self._budget_percent:
             # In a batch, though it be empty: a target at rest is told from a stream at rest.
-            self._entry.command(FLUSH)
+            self._entry.line.command(FLUSH)
         before = self._counters
         if cpu is None or counters.time_ns == (before.time_ns if before else 0):
             return False

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from memscope_daemon import clock
-from memscope_daemon._pb import ingest_service_pb2 as ingest_pb
 from memscope_daemon.errors import MemscopeError, SystemFailure
 from memscope_daemon.model.auto_export import AutoExport
 from memscope_daemon.model.columns import Array
@@ -57,7 +56,7 @@ Answer = TypeVar("Answer")
 
 
 class Entry:
-    """One session. Use :meth:`SessionBook.begin`."""
+    """One session. Use :meth:`SessionBook.begin`. ``line``: to its shipper."""
 
     def __init__(self, info: SessionInfo, path: Path, history: History, engines: Engines, room: Room) -> None:
         self._lock = threading.Lock()
@@ -65,7 +64,7 @@ class Entry:
         self._path, self._history, self._engines = path, history, engines
         self._is_fresh = not path.exists()  # nothing can be stored yet
         self.course = Course(room, info.started_unix_ns, is_fresh=self._is_fresh)
-        self._line = Line()
+        self.line = Line()
         self._resident = Resident()
         self._names: dict[int, str] = {}
         self._cost: Cost | None = None
@@ -121,7 +120,7 @@ class Entry:
             if self._info.sampling != before:
                 return False
             self._info = dataclasses.replace(self._info, sampling=sampling)
-            self._line.set_sampling(sampling)
+            self.line.set_sampling(sampling)
         return True
 
     def set_paused(self, paused: bool) -> None:
@@ -144,7 +143,7 @@ class Entry:
         """With the lock held."""
         before, self._pauses = self._pauses, pauses
         if before.in_force != pauses.in_force:
-            self._line.pause(self._pauses.in_force)
+            self.line.pause(self._pauses.in_force)
 
     def mark(self, label: str) -> Mark:
         """Notes down this moment; a MemscopeError where there are too many, or the store refuses."""
@@ -156,7 +155,7 @@ class Entry:
         with self._lock:
             self._is_to_leave = leaves
             if leaves:
-                self._line.leave()
+                self.line.leave()
 
     def end_over_budget(self, detail: str) -> None:
         """The detach that follows is no wish of the user's: the session ends by this name."""
@@ -171,7 +170,7 @@ class Entry:
 
     def connect(self, outgoing: Outgoing) -> int:
         """A shipper has come: answers go to ``outgoing``. Returns the last batch that is stored."""
-        self._line.connect(outgoing)
+        self.line.connect(outgoing)
         with self._lock:
             is_fresh, self._is_fresh = self._is_fresh, False
             self._comes_back = not is_fresh
@@ -179,20 +178,16 @@ class Entry:
 
     def disconnect(self, outgoing: Outgoing) -> None:
         """That stream is gone."""
-        self._line.disconnect(outgoing)
+        self.line.disconnect(outgoing)
 
     @property
     def is_connected(self) -> bool:
-        return self._line.is_connected
+        return self.line.is_connected
 
     @property
     def unused_ns(self) -> int:
         """Since its shipper went away, or since it was asked for anything; 0 while there is one."""
-        return self._line.unused_ns
-
-    def command(self, command: ingest_pb.Command) -> bool:
-        """Sends a command to the shipper; False: none is there."""
-        return self._line.command(command)
+        return self.line.unused_ns
 
     def remind(self, said: SamplingConfig) -> None:
         """A shipper that has come says which setting it knows. One that was commanded while there was none,
@@ -200,18 +195,18 @@ class Entry:
         with self._lock:
             wanted = self._info.sampling
             if said != dataclasses.replace(wanted, seed=said.seed if wanted.seed is None else wanted.seed):
-                self._line.set_sampling(wanted)
+                self.line.set_sampling(wanted)
             if self._is_to_leave:
-                self._line.leave()
+                self.line.leave()
             elif self._pauses.in_force or self._comes_back:  # it may not have heard of the end of one
-                self._line.pause(self._pauses.in_force)
+                self.line.pause(self._pauses.in_force)
 
     def set_sampling(self, sampling: SamplingConfig) -> SessionInfo:
         """Commands a setting; while there is no shipper, the next one is told. Under one lock with
         :meth:`remind`, so that the last command is the last setting wanted."""
         with self._lock:
             self._info = dataclasses.replace(self._info, sampling=sampling)
-            self._line.set_sampling(sampling)
+            self.line.set_sampling(sampling)
             terms = self._terms = self._terms and dataclasses.replace(self._terms, sampling=sampling)
             info = self._info
         if terms is not None:
@@ -226,7 +221,7 @@ class Entry:
         :raises MemoryOperationError: the batch makes no sense.
         """
         self.heard_monotonic_ns = clock.monotonic_ns()
-        return self._actor.call(lambda: not self._line.is_current(outgoing) or self._take(batch))
+        return self._actor.call(lambda: not self.line.is_current(outgoing) or self._take(batch))
 
     def resume_point(self) -> Resume:
         """What a shipper must know that takes over. Nothing more comes off a stream that is over.
@@ -467,7 +462,7 @@ class Entry:
 
     def _acknowledge(self) -> None:
         self._note_store_error("")
-        self._line.acknowledge(self._of_recording().stored_batch)
+        self.line.acknowledge(self._of_recording().stored_batch)
 
     def _note_store_error(self, text: str) -> None:
         if text and text != self._store_error:
@@ -493,7 +488,7 @@ class Entry:
 
     def _evidence(self, exact: bool) -> Evidence:
         recording = self._of_recording()
-        self._line.use()
+        self.line.use()
         with self._lock:
             info, resident, names = self._info, self._resident, self._names
             cost, steps = self._cost, self._steps

@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 
 from memscope_client import DaemonError
+from memscope_daemon.render.formats import DEFAULT_FORMATS, FORMATS
 from tests.support.daemon import command, environment
 from tests.support.drills.rig import Rig, any_target
 from tests.support.outside import image_words, shim_mappings
@@ -22,7 +23,7 @@ LONGEST_END_S = 1.5  # of the way out: detach, report, files
 DURATION_S = "4"
 #: It was in time; it came when all was done; it came before the command had its own way to take it.
 EXIT_CODES = (130, 0, -signal.SIGINT)
-FILES = {"report.json", "stacks.collapsed"}
+FILES = {FORMATS[name] for name in DEFAULT_FORMATS}
 
 
 def ctrl_c(rig: Rig, dice: random.Random) -> str:
