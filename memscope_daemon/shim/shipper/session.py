@@ -82,6 +82,7 @@ class Session:
         self._link = IngestLink(job.ingest_address, self._outbox, lambda: os.eventfd_write(self._wake_fd, 1))
         self._drain = Drain(shared, job.start_monotonic_ns, self._outbox.put)
         self._drain.note_command(sampling)
+        self._is_successor = resume is not None
         if resume is not None:
             self._drain.go_on(resume)
         self._watch = TargetWatch(job.pid, job.start_time_ticks)
@@ -298,12 +299,13 @@ class Session:
                     os.close(descriptor)
 
     def _lose_parent(self) -> None:
-        """A session under way goes on (a daemon may come back); one that never began ends here."""
+        """A session under way goes on (a daemon may come back), also one that another shipper began; one that
+        never began ends here."""
         if self._parent is not None:
             self._poll.unregister(self._parent.fileno())
             self._parent.close()
             self._parent = None
-        if self._phase is Phase.WAITING:
+        if self._phase is Phase.WAITING and not self._is_successor:
             self._abort()
 
     def _obey(self, message: messages.Message) -> None:
