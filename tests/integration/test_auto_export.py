@@ -84,7 +84,7 @@ def test_a_read_only_disk_is_told_once_and_written_to_when_it_is_none_any_more(
         session = attached(rig.daemon, target, AutoExport(str(out), 0.2))
         until(lambda: read_sets(out, session.session_id), "a set", WAIT_S)
         subprocess.run(["mount", "-o", "remount,ro", str(out)], check=True)
-        until(lambda: status_of(rig, session).error_code == "export.not-written", "the failure to be told", WAIT_S)
+        until(lambda: status_of(rig, session).error_code == "export.not-written", "it to be told", WAIT_S)
         assert "Read-only file system" in status_of(rig, session).error_message
         skipped = status_of(rig, session).skipped_count
         until(lambda: status_of(rig, session).skipped_count > skipped + 2, "some more times to pass", WAIT_S)
