@@ -13,7 +13,7 @@ import pytest
 
 from memscope_client import AutoExport, Sampling, Session
 from tests.support.daemon import Serving, command, environment
-from tests.support.drills.auto_export import ENDS, live, stage_of
+from tests.support.drills.auto_export import ENDS, WAIT_S, live, stage_of
 from tests.support.drills.bounds import small_disk
 from tests.support.drills.rig import Rig
 from tests.support.export_sets import Found, latest, leftovers, read_sets
@@ -46,7 +46,7 @@ def end_of(out: Path, session_id: str) -> Found:
         found = latest(out, session_id)
         return found if found and found.report["session"]["end_reason"] else None
 
-    found = until(look, "the report of the end")
+    found = until(look, "the report of the end", WAIT_S)
     assert found is not None
     return found
 
@@ -61,9 +61,9 @@ def test_ctrl_c_of_a_command_that_carries_its_daemon_leaves_a_report(tmp_path: P
         stderr=subprocess.PIPE,
         text=True,
     )
-    until(lambda: list(tmp_path.glob("out/*/latest")), "a set while it runs")
+    until(lambda: list(tmp_path.glob("out/*/latest")), "a set while it runs", WAIT_S)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=90)
+    _, said = process.communicate(timeout=WAIT_S)
     assert process.returncode == 130, said
     (folder,) = (tmp_path / "out").iterdir()
     session_id = folder.name.rpartition("-")[2]
@@ -82,15 +82,15 @@ def test_a_read_only_disk_is_told_once_and_written_to_when_it_is_none_any_more(
     out = tmp_path / "out"
     with small_disk(out):
         session = attached(rig.daemon, target, AutoExport(str(out), 0.2))
-        until(lambda: read_sets(out, session.session_id), "a set")
+        until(lambda: read_sets(out, session.session_id), "a set", WAIT_S)
         subprocess.run(["mount", "-o", "remount,ro", str(out)], check=True)
-        until(lambda: status_of(rig, session).error_code == "export.not-written", "the failure to be told")
+        until(lambda: status_of(rig, session).error_code == "export.not-written", "it to be told", WAIT_S)
         assert "Read-only file system" in status_of(rig, session).error_message
         skipped = status_of(rig, session).skipped_count
-        until(lambda: status_of(rig, session).skipped_count > skipped + 2, "some more times to pass")
+        until(lambda: status_of(rig, session).skipped_count > skipped + 2, "some more times to pass", WAIT_S)
         assert rig.daemon.log.read_text().count("Read-only file system") == 1
         subprocess.run(["mount", "-o", "remount,rw", str(out)], check=True)
-        until(lambda: not status_of(rig, session).error_code, "it to go on")
+        until(lambda: not status_of(rig, session).error_code, "it to go on", WAIT_S)
         rig.daemon.detach(session)
         assert end_of(out, session.session_id).report["session"]["end_reason"] == "detached"
         assert leftovers(out) == set()

@@ -18,10 +18,10 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from memscope_client import AutoExport, Session
+from memscope_client import AutoExport, AutoExportStatus, DaemonError, Session
 from memscope_daemon.server.export_sets import sets_in
 from tests.support.drills.bounds import small_disk
-from tests.support.drills.rig import SAMPLINGS, Rig, any_target, ended
+from tests.support.drills.rig import SAMPLINGS, Rig, any_interpreter, any_target, ended
 from tests.support.export_sets import Found, leftovers, read_set, session_folder
 from tests.support.targets import Target
 from tests.support.waiting import until
@@ -29,7 +29,9 @@ from tests.support.waiting import until
 KILLS, A_LIFE = 200, 20
 EVERY_S, KEPT = 0.3, 4
 LONGEST_WAIT_S = 1.0
-WAIT_S = 120.0  # for what takes a moment on a machine that has nothing else to do
+AIMED_SHARE, AIM_S = 0.5, 3.0
+WAIT_S = 600.0  # for what takes a moment on a machine that has nothing else to do
+NAP_S = 0.01
 OUT_DISK = "64m"
 SAID = "No space left"
 
@@ -82,8 +84,12 @@ class Stage:
         return session
 
     def kill(self) -> None:
-        """At any moment: it may be writing, or have just begun to serve."""
-        threading.Event().wait(self.dice.uniform(0.0, LONGEST_WAIT_S))
+        """At any moment, or as it is just writing: that takes a few milliseconds, and is seldom met."""
+        if self.dice.random() < AIMED_SHARE:
+            with contextlib.suppress(AssertionError):  # so quick that it is not seen
+                until(lambda: leftovers(self.sets.out), "it to be writing", AIM_S)
+        else:
+            threading.Event().wait(self.dice.uniform(0.0, LONGEST_WAIT_S))
         self.rig.daemon.process.kill()
         self.rig.daemon.process.wait()
         self.tally.kills += 1
@@ -102,11 +108,17 @@ def strike(stage: Stage, session: Session) -> None:
     assert set(after[-1].files) == set(after[0].files)
 
 
+def _status(stage: Stage, session: Session) -> AutoExportStatus:
+    """As of the daemon that runs; all 0 where its shipper has not come yet, or it has no time to answer."""
+    listed: tuple[Session, ...] = ()
+    with contextlib.suppress(DaemonError):
+        listed = stage.rig.daemon.client.sessions()
+    found = (one.auto_export_status for one in listed if one.session_id == session.session_id)
+    return next(found, AutoExportStatus())
+
+
 def _written(stage: Stage, session: Session) -> int:
-    listed = stage.rig.daemon.client.sessions()
-    return next(
-        (one.auto_export_status.written_count for one in listed if one.session_id == session.session_id), 0
-    )
+    return _status(stage, session).written_count
 
 
 def fill_up(stage: Stage, session: Session) -> None:
@@ -146,10 +158,7 @@ def _said(stage: Stage, session: Session) -> int:
 
 
 def _skipped(stage: Stage, session: Session) -> int:
-    listed = stage.rig.daemon.client.sessions()
-    return next(
-        (one.auto_export_status.skipped_count for one in listed if one.session_id == session.session_id), 0
-    )
+    return _status(stage, session).skipped_count
 
 
 def by_detach(stage: Stage, session: Session, target: Target) -> str:
@@ -194,9 +203,18 @@ def end(stage: Stage, session: Session, target: Target, how: Callable[[Stage, Se
     stage.tally.ends.append(how.__name__)
 
 
+def calm_target(dice: random.Random) -> Target:
+    """It leaves the processors to those who are killed and started again."""
+    target = Target(any_interpreter(dice), "steady")
+    target.ask("nap", NAP_S)
+    target.ask("go")
+    return target
+
+
 def live(stage: Stage, kills: int, number: int, *, full: bool) -> None:
-    """One session from attach to its end."""
-    with any_target(stage.dice) as target:
+    """One session from attach to its end. Every fourth target works without pause."""
+    busy = number % len(ENDS) == 0 and kills > 1
+    with any_target(stage.dice) if busy else calm_target(stage.dice) as target:
         session = stage.attach(target)
         for _ in range(kills):
             strike(stage, session)
