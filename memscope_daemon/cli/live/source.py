@@ -87,7 +87,7 @@ class System:
         """None: nothing new is known."""
         with contextlib.suppress(DaemonError):
             snapshot = self._client.figures(self._session_id)
-            found = getattr(snapshot, "system", None)  # a daemon that does not look has none to tell
+            found = snapshot.system  # a daemon that does not look has none to tell
             if found is not None:
                 return SystemSample(found.memory_usage_bytes, found.cpu_usage_percent)
             return self._reported()
