@@ -39,7 +39,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture
 def demo() -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen([sys.executable, str(DEMO)], stdout=subprocess.PIPE, text=True)
+    # On a busy machine a test may take longer than the minute that it runs for by itself.
+    told = {**os.environ, "DEMO_SECONDS": "600"}
+    process = subprocess.Popen([sys.executable, str(DEMO)], stdout=subprocess.PIPE, text=True, env=told)
     assert process.stdout is not None
     assert int(process.stdout.readline()) == process.pid
     yield process
@@ -136,11 +138,17 @@ def test_a_session_in_the_background_is_ended_by_detach_and_its_daemon_with_it(
     assert demo.poll() is None
 
 
+def leaks(report: str) -> bool:
+    """Whether the leak is what holds most by now."""
+    (most, *_) = json.loads(report)["hotspots"] or [{"location": {"function": ""}, "live_size": 0}]
+    return most["location"]["function"] == "Shop.remember" and most["live_size"] > 0
+
+
 def test_a_session_is_reported_and_exported_while_it_runs(
     memscoped: Commands, demo: subprocess.Popen[str]
 ) -> None:
     session_id = memscoped.run("attach", demo.pid, "--background", "--bytes", "64K")[0].strip()
-    until(lambda: "Shop.remember" in memscoped.run("report", demo.pid, "--json")[0], "what it keeps")
+    until(lambda: leaks(memscoped.run("report", demo.pid, "--json")[0]), "the leak to show", 90)
     out, _ = memscoped.run("report", session_id)
     assert "quality:" in out
     out, _ = memscoped.run("export", demo.pid, "--format", "html,svg,speedscope,collapsed,json", "--out", "r")
@@ -152,7 +160,7 @@ def test_a_session_is_reported_and_exported_while_it_runs(
         "stacks.collapsed",
         "stacks.speedscope.json",
     ]
-    assert all("Shop.remember" in content for content in written.values())
+    assert [name for name, content in written.items() if "Shop.remember" not in content] == []
     assert json.loads(written["report.json"])["session"]["state"] == "active"
     out, _ = memscoped.run("detach", demo.pid, "--format", "svg", "--out", "end")
     assert "quality:" in out

@@ -36,8 +36,8 @@ print(json.dumps([found.cpu_ns, found.memory_bytes, found.thread_count, found.di
 
 @pytest.fixture
 def child() -> Iterator[subprocess.Popen[bytes]]:
-    code = "print(flush=True); input()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    command, pipe = [sys.executable, "-c", "print(flush=True); input()"], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
         assert process.stdout is not None
         process.stdout.readline()  # it is what it is to be
         yield process
