@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
+from memscope_daemon.files import PART
 from memscope_daemon.render.report_json import SCHEMA_PATH
 from memscope_daemon.server.export_sets import LATEST, sets_in
 
@@ -64,14 +66,18 @@ def session_folder(folder: Path, session_id: str) -> Path | None:
 def read_sets(folder: Path, session_id: str) -> list[Found]:
     """Every set of the session, the oldest first; those that are removed meanwhile are left out."""
     where = session_folder(folder, session_id)
-    found = []
-    for name in sets_in(where) if where else ():
-        try:
-            found.append(read_set(where / name))
-        except (FileNotFoundError, AssertionError):
-            if (where / name).exists():
-                raise
-    return found
+    found = [read_if_there(where / name) for name in sets_in(where)] if where else []
+    return [one for one in found if one is not None]
+
+
+def read_if_there(path: Path) -> Found | None:
+    """As :func:`read_set`; None: it is removed just now."""
+    try:
+        return read_set(path)
+    except (FileNotFoundError, AssertionError):
+        if path.exists():
+            raise
+    return None
 
 
 def latest(folder: Path, session_id: str) -> Found | None:
@@ -81,4 +87,5 @@ def latest(folder: Path, session_id: str) -> Found | None:
 
 def leftovers(folder: Path) -> set[str]:
     """Names of what is being written, or was when somebody died."""
-    return {path.name for path in folder.rglob(".*.part")}
+    walked = os.walk(folder)  # what is removed meanwhile is no error to it
+    return {name for _, *found in walked for names in found for name in names if name.endswith(PART)}

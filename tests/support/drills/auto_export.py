@@ -22,7 +22,7 @@ from memscope_client import AutoExport, AutoExportStatus, DaemonError, Session
 from memscope_daemon.server.export_sets import sets_in
 from tests.support.drills.bounds import small_disk
 from tests.support.drills.rig import SAMPLINGS, Rig, any_interpreter, any_target, ended
-from tests.support.export_sets import Found, leftovers, read_set, session_folder
+from tests.support.export_sets import Found, leftovers, read_if_there, session_folder
 from tests.support.targets import Target
 from tests.support.waiting import until
 
@@ -59,13 +59,12 @@ class Sets:
         where = session_folder(self.out, session.session_id)
         paths = [where / name for name in sets_in(where)] if where else []
         for path in paths:
-            if path not in self._seen:
-                with contextlib.suppress(FileNotFoundError):  # removed in this moment
-                    self._seen[path] = read_set(path)
-                    self._tally.sets += 1
-        found = [self._seen[path] for path in paths if path in self._seen]
-        assert all(one.report["session"]["session_id"] == session.session_id for one in found)
-        return found
+            if path not in self._seen and (found := read_if_there(path)) is not None:
+                self._seen[path] = found
+                self._tally.sets += 1
+        known = [self._seen[path] for path in paths if path in self._seen]
+        assert all(one.report["session"]["session_id"] == session.session_id for one in known)
+        return known
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
