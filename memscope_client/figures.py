@@ -25,6 +25,10 @@ class Estimate:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Site:
+    """``impact``: blocks × bytes allocated; ``is_hot`` from 10 blocks, or an impact of 1000. ``peak_share``: of
+    what was live at the high-water mark, 0 to 1. ``pattern``: constant, increasing, decreasing, bursty or
+    sporadic; empty: not known. An older daemon sends none of the four."""
+
     function: str
     file: str
     line: int
@@ -35,6 +39,10 @@ class Site:
     freed_bytes: Estimate
     freed_count: Estimate
     peak_bytes: Estimate
+    impact: float = 0.0
+    is_hot: bool = False
+    peak_share: float = 0.0
+    pattern: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -155,6 +163,36 @@ class SystemSamples:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Percentile:
+    """``percent`` of all blocks live for ``lifetime_ns`` at most, with a 95 % interval; None: too many are live
+    still to know it."""
+
+    percent: int
+    lifetime_ns: float | None
+    low_ns: float | None
+    high_ns: float | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LifetimeClass:
+    """Blocks that were freed and had lived longer than the class before; ``up_to_ms`` 0: any time."""
+
+    up_to_ms: int
+    freed_count: Estimate
+    freed_bytes: Estimate
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """Blocks that are live still count for as long as they were seen to live. Empty from an older daemon."""
+
+    percentiles: tuple[Percentile, ...] = ()
+    classes: tuple[LifetimeClass, ...] = ()
+    freed_samples: int = 0
+    live_samples: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Snapshot:
     """The figures of this moment, with the top live sites that were asked for. ``system``, ``host``: the
     latest sample of either; None: nobody has looked since the daemon started."""
@@ -232,3 +270,4 @@ class Report:
     system_snapshots: tuple[SystemSample, ...] = ()
     host_snapshots: tuple[SystemSample, ...] = ()
     system_scopes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    lifetimes: Lifetimes = Lifetimes()

@@ -32,6 +32,7 @@ from tests.support.drills import (
     prefork,
     sampling,
     versions,
+    view,
 )
 from tests.support.drills.rig import Drill, Rig
 
@@ -63,6 +64,7 @@ RUNS: dict[str, Callable[[list[str]], int]] = {
     "held-gil": held_gil.main,
     "many": many.main,
     "sampling": sampling.main,
+    "view": view.main,
 }
 
 

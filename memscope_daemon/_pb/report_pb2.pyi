@@ -23,7 +23,7 @@ class Estimate(_message.Message):
     def __init__(self, value: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., sample_count: _Optional[int] = ..., exact: bool = ...) -> None: ...
 
 class Site(_message.Message):
-    __slots__ = ("function", "file", "line", "live_bytes", "live_count", "allocated_bytes", "allocated_count", "freed_bytes", "freed_count", "peak_bytes")
+    __slots__ = ("function", "file", "line", "live_bytes", "live_count", "allocated_bytes", "allocated_count", "freed_bytes", "freed_count", "peak_bytes", "impact", "is_hot", "peak_share", "pattern")
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +34,10 @@ class Site(_message.Message):
     FREED_BYTES_FIELD_NUMBER: _ClassVar[int]
     FREED_COUNT_FIELD_NUMBER: _ClassVar[int]
     PEAK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    IMPACT_FIELD_NUMBER: _ClassVar[int]
+    IS_HOT_FIELD_NUMBER: _ClassVar[int]
+    PEAK_SHARE_FIELD_NUMBER: _ClassVar[int]
+    PATTERN_FIELD_NUMBER: _ClassVar[int]
     function: str
     file: str
     line: int
@@ -44,7 +48,45 @@ class Site(_message.Message):
     freed_bytes: Estimate
     freed_count: Estimate
     peak_bytes: Estimate
-    def __init__(self, function: _Optional[str] = ..., file: _Optional[str] = ..., line: _Optional[int] = ..., live_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., live_count: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_count: _Optional[_Union[Estimate, _Mapping]] = ..., freed_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., freed_count: _Optional[_Union[Estimate, _Mapping]] = ..., peak_bytes: _Optional[_Union[Estimate, _Mapping]] = ...) -> None: ...
+    impact: float
+    is_hot: bool
+    peak_share: float
+    pattern: str
+    def __init__(self, function: _Optional[str] = ..., file: _Optional[str] = ..., line: _Optional[int] = ..., live_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., live_count: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_count: _Optional[_Union[Estimate, _Mapping]] = ..., freed_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., freed_count: _Optional[_Union[Estimate, _Mapping]] = ..., peak_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., impact: _Optional[float] = ..., is_hot: bool = ..., peak_share: _Optional[float] = ..., pattern: _Optional[str] = ...) -> None: ...
+
+class Percentile(_message.Message):
+    __slots__ = ("percent", "lifetime_ns", "low_ns", "high_ns")
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_NS_FIELD_NUMBER: _ClassVar[int]
+    LOW_NS_FIELD_NUMBER: _ClassVar[int]
+    HIGH_NS_FIELD_NUMBER: _ClassVar[int]
+    percent: int
+    lifetime_ns: float
+    low_ns: float
+    high_ns: float
+    def __init__(self, percent: _Optional[int] = ..., lifetime_ns: _Optional[float] = ..., low_ns: _Optional[float] = ..., high_ns: _Optional[float] = ...) -> None: ...
+
+class LifetimeClass(_message.Message):
+    __slots__ = ("up_to_ms", "freed_count", "freed_bytes")
+    UP_TO_MS_FIELD_NUMBER: _ClassVar[int]
+    FREED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FREED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    up_to_ms: int
+    freed_count: Estimate
+    freed_bytes: Estimate
+    def __init__(self, up_to_ms: _Optional[int] = ..., freed_count: _Optional[_Union[Estimate, _Mapping]] = ..., freed_bytes: _Optional[_Union[Estimate, _Mapping]] = ...) -> None: ...
+
+class Lifetimes(_message.Message):
+    __slots__ = ("percentiles", "classes", "freed_samples", "live_samples")
+    PERCENTILES_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    FREED_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    LIVE_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    percentiles: _containers.RepeatedCompositeFieldContainer[Percentile]
+    classes: _containers.RepeatedCompositeFieldContainer[LifetimeClass]
+    freed_samples: int
+    live_samples: int
+    def __init__(self, percentiles: _Optional[_Iterable[_Union[Percentile, _Mapping]]] = ..., classes: _Optional[_Iterable[_Union[LifetimeClass, _Mapping]]] = ..., freed_samples: _Optional[int] = ..., live_samples: _Optional[int] = ...) -> None: ...
 
 class ThreadFigures(_message.Message):
     __slots__ = ("thread_id", "native_id", "name", "allocated_bytes", "allocated_count", "live_bytes")
@@ -211,7 +253,7 @@ class SystemSample(_message.Message):
     def __init__(self, timestamp_ns: _Optional[int] = ..., cpu_usage_percent: _Optional[float] = ..., memory_usage_bytes: _Optional[int] = ..., memory_usage_percent: _Optional[float] = ..., thread_count: _Optional[int] = ..., disk_read_bps: _Optional[float] = ..., disk_write_bps: _Optional[float] = ..., network_rx_bps: _Optional[float] = ..., network_tx_bps: _Optional[float] = ..., gpu_usage_percent: _Optional[float] = ..., gpu_memory_used: _Optional[int] = ..., gpu_memory_total: _Optional[int] = ..., active_allocations: _Optional[int] = ..., peak_memory: _Optional[int] = ...) -> None: ...
 
 class Report(_message.Message):
-    __slots__ = ("session", "figures", "sites", "threads", "domains", "quality", "cost", "steps", "history", "pauses", "marks", "system_snapshots", "host_snapshots", "system_scopes")
+    __slots__ = ("session", "figures", "sites", "threads", "domains", "quality", "cost", "steps", "history", "pauses", "marks", "system_snapshots", "host_snapshots", "system_scopes", "lifetimes")
     class SystemScopesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -233,6 +275,7 @@ class Report(_message.Message):
     SYSTEM_SNAPSHOTS_FIELD_NUMBER: _ClassVar[int]
     HOST_SNAPSHOTS_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_SCOPES_FIELD_NUMBER: _ClassVar[int]
+    LIFETIMES_FIELD_NUMBER: _ClassVar[int]
     session: _session_pb2.Session
     figures: Figures
     sites: _containers.RepeatedCompositeFieldContainer[Site]
@@ -247,4 +290,5 @@ class Report(_message.Message):
     system_snapshots: _containers.RepeatedCompositeFieldContainer[SystemSample]
     host_snapshots: _containers.RepeatedCompositeFieldContainer[SystemSample]
     system_scopes: _containers.ScalarMap[str, str]
-    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., figures: _Optional[_Union[Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[Site, _Mapping]]] = ..., threads: _Optional[_Iterable[_Union[ThreadFigures, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[DomainFigures, _Mapping]]] = ..., quality: _Optional[_Union[Quality, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepChange, _Mapping]]] = ..., history: _Optional[_Union[History, _Mapping]] = ..., pauses: _Optional[_Iterable[_Union[SamplingPause, _Mapping]]] = ..., marks: _Optional[_Iterable[_Union[Mark, _Mapping]]] = ..., system_snapshots: _Optional[_Iterable[_Union[SystemSample, _Mapping]]] = ..., host_snapshots: _Optional[_Iterable[_Union[SystemSample, _Mapping]]] = ..., system_scopes: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    lifetimes: Lifetimes
+    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., figures: _Optional[_Union[Figures, _Mapping]] = ..., sites: _Optional[_Iterable[_Union[Site, _Mapping]]] = ..., threads: _Optional[_Iterable[_Union[ThreadFigures, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[DomainFigures, _Mapping]]] = ..., quality: _Optional[_Union[Quality, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepChange, _Mapping]]] = ..., history: _Optional[_Union[History, _Mapping]] = ..., pauses: _Optional[_Iterable[_Union[SamplingPause, _Mapping]]] = ..., marks: _Optional[_Iterable[_Union[Mark, _Mapping]]] = ..., system_snapshots: _Optional[_Iterable[_Union[SystemSample, _Mapping]]] = ..., host_snapshots: _Optional[_Iterable[_Union[SystemSample, _Mapping]]] = ..., system_scopes: _Optional[_Mapping[str, str]] = ..., lifetimes: _Optional[_Union[Lifetimes, _Mapping]] = ...) -> None: ...

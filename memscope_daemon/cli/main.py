@@ -25,6 +25,7 @@ from memscope_daemon.cli import (
     resume,
     serve,
     status,
+    system,
     top,
 )
 from memscope_daemon.cli import set as set_
@@ -41,6 +42,7 @@ COMMANDS = (
     mark,
     report,
     export,
+    system,
     detach,
     ps,
     inspect,

@@ -34,7 +34,7 @@ def sites_table(sites: Iterable[Site]) -> Table:
             text.bytes_estimate(site.live_bytes),
             f"{site.live_bytes.sample_count:,}",
             text.bytes_estimate(site.allocated_bytes),
-            Text(text.site_text(site)),
+            Text(text.site_text(site) + (f" · {site.pattern}" if site.pattern else "")),
         )
     return table
 
@@ -57,4 +57,4 @@ def _head(report: Report, preface: Sequence[str]) -> tuple[str, ...]:
     lines = (*preface, text.session_line(report.session), text.totals_line(report))
     costs = (text.cost_line(report.cost, report.session), *text.step_lines(report), text.history_line(report))
     quality, stops = text.quality_line(report.quality), text.stops_line(report.session)
-    return tuple(filter(None, (*lines, quality, *costs, stops)))
+    return tuple(filter(None, (*lines, text.lifetimes_line(report.lifetimes), quality, *costs, stops)))

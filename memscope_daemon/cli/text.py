@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import PurePath
 
-from memscope_client import Cost, Quality, Report, Sampling, Session, Site
+from memscope_client import Cost, Lifetimes, Quality, Report, Sampling, Session, Site
 from memscope_daemon.render.amounts import DASH as DASH
 from memscope_daemon.render.amounts import bytes_estimate as bytes_estimate
 from memscope_daemon.render.amounts import bytes_text as bytes_text
@@ -57,6 +57,26 @@ def totals_line(report: Report) -> str:
     allocated, count = bytes_estimate(figures.allocated_bytes), count_estimate(figures.allocated_count)
     peak = f"peak {bytes_estimate(figures.peak_bytes)} at {figures.peak_time_ns / 1e9:.1f} s"
     return f"allocated {allocated} in {count} blocks · {peak}"
+
+
+def lifetimes_line(lifetimes: Lifetimes) -> str:
+    """Percentiles of all blocks; empty: nothing is known."""
+    if not lifetimes.freed_samples:
+        return ""
+    known = [each for each in lifetimes.percentiles if each.lifetime_ns is not None]
+    told = [f"{each.percent} % live {short_time(each.lifetime_ns or 0.0)} at most" for each in known]
+    if len(known) < len(lifetimes.percentiles):
+        told.append("of the others too many are live still to know")
+    return f"lifetimes: {', '.join(told)}"
+
+
+def short_time(nanoseconds: float) -> str:
+    """``310 µs``, ``1.2 s``: two digits, or whole seconds."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if nanoseconds >= size:
+            value = nanoseconds / size
+            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
+    return f"{nanoseconds:.0f} ns"
 
 
 def quality_line(quality: Quality) -> str:

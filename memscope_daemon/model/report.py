@@ -24,9 +24,17 @@ class Estimate:
     exact: bool = False
 
 
+#: A site is hot from so many blocks allocated, or from so much impact.
+HOT_COUNT, HOT_IMPACT = 10, 1000
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Site:
-    """An allocation site: the innermost frame. An empty ``file`` is the site of what has no Python frame."""
+    """An allocation site: the innermost frame. An empty ``file`` is the site of what has no Python frame.
+
+    ``impact``: blocks × bytes allocated; ``is_hot``: see :data:`HOT_COUNT`. ``peak_share``: of what was live at
+    the session's high-water mark, 0 to 1. ``pattern``: how its allocations lie in time; empty: too few samples.
+    """
 
     function: str
     file: str
@@ -38,6 +46,10 @@ class Site:
     freed_bytes: Estimate
     freed_count: Estimate
     peak_bytes: Estimate
+    impact: float = 0.0
+    is_hot: bool = False
+    peak_share: float = 0.0
+    pattern: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,6 +70,37 @@ class DomainFigures:
     allocated_bytes: Estimate
     allocated_count: Estimate
     live_bytes: Estimate
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Percentile:
+    """``percent`` of all blocks live for ``lifetime_ns`` at most, with a 95 % interval. None: so many blocks
+    are still live that nobody can know, or that there is no bound."""
+
+    percent: int
+    lifetime_ns: float | None
+    low_ns: float | None
+    high_ns: float | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LifetimeClass:
+    """Blocks that were freed and had lived longer than the class before, and for ``up_to_ms`` at most. 0: any
+    time."""
+
+    up_to_ms: int
+    freed_count: Estimate
+    freed_bytes: Estimate
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """Of all blocks sampled. Those that are still live count for as long as they were seen to live."""
+
+    percentiles: tuple[Percentile, ...]
+    classes: tuple[LifetimeClass, ...]
+    freed_samples: int
+    live_samples: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -125,7 +168,8 @@ class Report:
     ``sites`` by live bytes, most first. ``settings``: of the sampling, in the order they came into force.
     ``cost`` None: not measured. ``steps``: as ``settings``; empty where there was no budget.
     ``pauses`` and ``marks`` in order of time. ``system_snapshots``, ``host_snapshots``: a bounded number of
-    points, in the order of time; what they are measured over is in ``system_scopes``.
+    points, in the order of time; what they are measured over is in ``system_scopes``. ``lifetimes`` None: not
+    asked for.
     """
 
     session: SessionInfo
@@ -145,3 +189,4 @@ class Report:
     system_snapshots: tuple[SystemSample, ...] = ()
     host_snapshots: tuple[SystemSample, ...] = ()
     system_scopes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    lifetimes: Lifetimes | None = None

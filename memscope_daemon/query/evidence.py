@@ -19,10 +19,20 @@ from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import SessionInfo
 from memscope_daemon.model.sums import Sums
 from memscope_daemon.model.system import SystemSeries
-from memscope_daemon.store.questions import KeyedSums
+from memscope_daemon.store.questions import KeyedSums, Slices
 from memscope_daemon.timeline.live import Balance, Peak
 
 NOT_MEASURED = Resident()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ages:
+    """``freed``: sums by bin of lifetime (``model.lifetimes``); ``live``: by bin of age. ``slices``: what was
+    allocated when."""
+
+    freed: Sums
+    live: Sums
+    slices: Slices
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,7 +44,8 @@ class Evidence:
     when nothing was recorded, because another tool has taken the hooks out; 0: they are in.
     ``written_count``: records that the target has written, as far as a shipper has looked. ``cost``: None
     where nobody has looked. ``steps``: in force one after the other, where there is a budget. ``pauses``:
-    those of users, in order. ``system``: what the system monitor saw, as far as it was asked for.
+    those of users, in order. ``system``: what the system monitor saw, as far as it was asked for. ``ages``:
+    None where nobody asked.
     """
 
     session: SessionInfo
@@ -58,6 +69,7 @@ class Evidence:
     pauses: tuple[SamplingPause, ...] = ()
     marks: tuple[Mark, ...] = ()
     system: SystemSeries = SystemSeries()  # noqa: RUF009 (frozen)
+    ages: Ages | None = None
 
 
 def dense(found: KeyedSums, count: int) -> Sums:

@@ -13,9 +13,10 @@ from memscope_daemon.analysis.estimate import Intervals, Unseen
 from memscope_daemon.metadata.tables import FrameNames
 from memscope_daemon.model import sums
 from memscope_daemon.model.columns import Domain, Integers
-from memscope_daemon.model.report import DomainFigures, Figures, Site, ThreadFigures
+from memscope_daemon.model.report import HOT_COUNT, HOT_IMPACT, DomainFigures, Figures, Site, ThreadFigures
 from memscope_daemon.model.sums import Sums
 from memscope_daemon.query.evidence import Evidence, active, unseen, whole
+from memscope_daemon.query.patterns import patterns
 from memscope_daemon.query.quality import Margins, margins
 from memscope_daemon.timeline.live import Balance
 
@@ -111,7 +112,12 @@ def sites(evidence: Evidence, limit: int = 0) -> tuple[Site, ...]:
     bound, lost = unseen(evidence), margins(evidence)
     answers = _answers(_take(by_site, order), bound, lost)
     peak = _peak(peak_by_site.take(order), by_site.allocated.take(order), bound, lost)
-    return tuple(_site(names[index], answers, peak, at) for at, index in enumerate(order))
+    words = patterns(evidence, stacks, group, len(names))
+    of_peak = float(peak_by_site.weighted_bytes.sum())
+    rows = (_site(names[index], answers, peak, at) for at, index in enumerate(order))
+    return tuple(
+        _as_hotspot(row, of_peak, words[index]) for row, index in zip(rows, order.tolist(), strict=True)
+    )
 
 
 def threads(evidence: Evidence) -> tuple[ThreadFigures, ...]:
@@ -196,6 +202,17 @@ def _site(name: FrameNames, answers: _Answers, peak: Intervals, at: int) -> Site
         answers.freed_bytes.at(at),
         answers.freed_count.at(at),
         peak.at(at),
+    )
+
+
+def _as_hotspot(site: Site, of_peak: float, pattern: str) -> Site:
+    count, size = site.allocated_count.value, site.allocated_bytes.value
+    return dataclasses.replace(
+        site,
+        impact=count * size,
+        is_hot=count >= HOT_COUNT or count * size >= HOT_IMPACT,
+        peak_share=site.peak_bytes.value / of_peak if of_peak > 0.0 else 0.0,
+        pattern=pattern,
     )
 
 

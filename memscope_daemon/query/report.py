@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from memscope_daemon.model import system
-from memscope_daemon.model.report import Figures, Quality, Report, Resident, SamplingPause
+from memscope_daemon.model.report import Figures, Quality, Report, Resident
 from memscope_daemon.model.session import EndReason, Step
 from memscope_daemon.query import figures as ask
 from memscope_daemon.query.evidence import Evidence
+from memscope_daemon.query.lifetimes import lifetimes_of
+from memscope_daemon.query.pauses import pauses
 from memscope_daemon.query.quality import assess
 
 PAUSES_TOLD = 5  # in words
@@ -40,6 +42,7 @@ def report(evidence: Evidence, site_limit: int = 0) -> Report:
         system.samples(evidence.system.rows, host=False),
         system.samples(evidence.system.rows, host=True),
         evidence.system.scopes,
+        lifetimes_of(evidence),
     )
 
 
@@ -71,18 +74,6 @@ def _cut_off(evidence: Evidence) -> tuple[str, ...]:
         f"Cut off at {at_ns / 1e9:.1f} s: {why}. Nothing was recorded since; live figures are those of that"
         " moment. Attach again to go on.",
     )
-
-
-def pauses(evidence: Evidence) -> tuple[SamplingPause, ...]:
-    """When nothing was sampled: because a user wished it so, or to keep to the budget."""
-    steps = evidence.steps
-    ends = (*(step.since_ns for step in steps[1:]), evidence.time_ns)
-    by_budget = [
-        SamplingPause(step.since_ns, max(end_ns, step.since_ns), "budget")
-        for step, end_ns in zip(steps, ends, strict=False)
-        if step.step >= Step.COUNTERS_ONLY
-    ]
-    return tuple(sorted((*evidence.pauses, *by_budget), key=lambda pause: pause.since_ns))
 
 
 def _paused(evidence: Evidence) -> tuple[str, ...]:

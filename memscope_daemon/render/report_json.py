@@ -20,6 +20,7 @@ from memscope_daemon.model.report import (
     DomainFigures,
     Estimate,
     Figures,
+    Lifetimes,
     Mark,
     Quality,
     Report,
@@ -64,6 +65,7 @@ def document(report: Report) -> Json:
             "at_attach_bytes": report.resident.at_attach_bytes,
         },
         **_figures(report.figures),
+        "lifetimes": _lifetimes(report.lifetimes),
         "system_scopes": dict(report.system_scopes),
         "system_snapshots": [_sample(sample) for sample in report.system_snapshots],
         "host_snapshots": [_sample(sample) for sample in report.host_snapshots],
@@ -274,6 +276,38 @@ def _site(site: Site) -> Json:
         **_estimate("live_size", site.live_bytes),
         **_estimate("live_count", site.live_count),
         **_estimate("peak_size", site.peak_bytes),
+        "average_size": _average(site),
+        "impact": _number(site.impact),
+        "is_hot": site.is_hot,
+        "peak_share": _number(site.peak_share),
+        "pattern": site.pattern or None,
+    }
+
+
+def _average(site: Site) -> float | int | None:
+    count = site.allocated_count.value
+    return _number(site.allocated_bytes.value / count) if count > 0.0 else None
+
+
+def _lifetimes(found: Lifetimes | None) -> Json | None:
+    if found is None:
+        return None
+    percentiles: Json = {}
+    for each in found.percentiles:
+        for ending, value in (("", each.lifetime_ns), ("_low", each.low_ns), ("_high", each.high_ns)):
+            percentiles[f"p{each.percent}_ns{ending}"] = None if value is None else _number(value)
+    return {
+        **percentiles,
+        "freed_samples": found.freed_samples,
+        "live_samples": found.live_samples,
+        "classes": [
+            {
+                "up_to_ms": each.up_to_ms or None,
+                **_estimate("freed_count", each.freed_count),
+                **_estimate("freed_bytes", each.freed_bytes),
+            }
+            for each in found.classes
+        ],
     }
 
 

@@ -19,7 +19,7 @@ from memscope_daemon.model.sums import Sums
 from memscope_daemon.store import questions
 from memscope_daemon.store.capture import Capture
 from memscope_daemon.store.questions import Key
-from memscope_daemon.timeline.live import NOTHING, Balance, LiveDump, LiveState
+from memscope_daemon.timeline.live import LIFETIMES, NOTHING, Balance, LiveDump, LiveState
 
 AGE_LOOKS = 20  # so often within the age
 NAMES = {Key.STACK: "stack", Key.THREAD: "thread", Key.DOMAIN: "domain"}
@@ -48,11 +48,15 @@ class Past:
     def event_count(self) -> int:
         return int(self._dump.figures.get("event_count", 0))
 
+    @property
+    def until_ns(self) -> int:
+        """Session time of the youngest event that was forgotten."""
+        return int(self._dump.figures.get("time_ns", 0))
+
     def figures(self, event_count: int) -> HistoryFigures:
         """``event_count``: of the whole session."""
         forgotten = self.event_count
-        until_ns = int(self._dump.figures.get("time_ns", 0))
-        return HistoryFigures(self.bounds, event_count - forgotten, forgotten, until_ns)
+        return HistoryFigures(self.bounds, event_count - forgotten, forgotten, self.until_ns)
 
     def with_past(self, key: Key, found: Balance) -> Balance:
         """``found``, which is of the events that are kept and of what is live, with what was allocated and
@@ -66,6 +70,11 @@ class Past:
             _joined(count, found.freed, freed),
             sums.padded(found.live, count),
         )
+
+    def lifetimes(self, found: Sums) -> Sums:
+        """``found``, by lifetime of what was freed and is kept, with what was freed before."""
+        freed = self._dump.sums.get(LIFETIMES, NOTHING)
+        return _joined(max(found.count, freed.count), found, freed)
 
     def trim(self, stored_count: int, time_ns: int) -> None:
         """Forgets what passes the bounds; ``stored_count`` events are kept now.

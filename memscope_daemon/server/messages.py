@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from typing import Any
 
@@ -15,6 +16,7 @@ from memscope_daemon.model.report import (
     DomainFigures,
     Estimate,
     Figures,
+    Lifetimes,
     Mark,
     Quality,
     Report,
@@ -129,6 +131,25 @@ def report_to(report: Report) -> report_pb2.Report:
         system_snapshots=[sample_to(sample) for sample in report.system_snapshots],
         host_snapshots=[sample_to(sample) for sample in report.host_snapshots],
         system_scopes=report.system_scopes,
+        lifetimes=_lifetimes(report.lifetimes),
+    )
+
+
+def _lifetimes(found: Lifetimes | None) -> report_pb2.Lifetimes | None:
+    if found is None:
+        return None
+    return report_pb2.Lifetimes(
+        percentiles=[report_pb2.Percentile(**dataclasses.asdict(each)) for each in found.percentiles],
+        classes=[
+            report_pb2.LifetimeClass(
+                up_to_ms=each.up_to_ms,
+                freed_count=_estimate(each.freed_count),
+                freed_bytes=_estimate(each.freed_bytes),
+            )
+            for each in found.classes
+        ],
+        freed_samples=found.freed_samples,
+        live_samples=found.live_samples,
     )
 
 
@@ -158,6 +179,10 @@ def site_to(site: Site) -> report_pb2.Site:
         freed_bytes=_estimate(site.freed_bytes),
         freed_count=_estimate(site.freed_count),
         peak_bytes=_estimate(site.peak_bytes),
+        impact=site.impact,
+        is_hot=site.is_hot,
+        peak_share=site.peak_share,
+        pattern=site.pattern,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from memscope_daemon import clock
+from memscope_daemon.analysis.pattern import SLICES
 from memscope_daemon.errors import SystemFailure
 from memscope_daemon.ingest import columns as wire_columns
 from memscope_daemon.ingest import dictionary as wire_dictionary
@@ -29,7 +30,7 @@ from memscope_daemon.model.report import Resident
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import SessionInfo
 from memscope_daemon.model.system import NO_ROWS
-from memscope_daemon.query.evidence import Evidence, balance
+from memscope_daemon.query.evidence import Ages, Evidence, balance, dense
 from memscope_daemon.server.history import Past
 from memscope_daemon.server.observed import Observed
 from memscope_daemon.shim.job import Resume
@@ -295,7 +296,16 @@ class Recording:
         found = self._evidence(session, resident, names, *by)
         stored_count = questions.event_count(self._capture) + self._past.event_count
         system = looks.series(self._capture, POINTS_MAX)
-        return dataclasses.replace(found, event_count=stored_count, system=system)
+        return dataclasses.replace(found, event_count=stored_count, system=system, ages=self._ages())
+
+    def _ages(self) -> Ages:
+        """How long what was freed had lived, how old is what is live, and what was allocated when."""
+        until_ns = self._cut_off_ns or self._time_ns
+        freed = questions.freed_by_lifetime(self._capture, self._first_mode)
+        live = questions.live_by_age(self._capture, until_ns, self._first_mode)
+        count = 1 + max((int(part.keys[-1]) for part in (freed, live) if len(part.keys)), default=0)
+        slices = questions.slices(self._capture, self._past.until_ns, until_ns, SLICES)
+        return Ages(self._past.lifetimes(dense(freed, count)), dense(live, count), slices)
 
     def system_rows(self, column: str, after_ns: int, count: int) -> Array:
         """The oldest ``count`` rows that the system monitor saw with a ``column`` above ``after_ns``.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from memscope_daemon.model.columns import COLUMN_TYPES, Columns, EventKind, Integers
+from memscope_daemon.model.columns import COLUMN_TYPES, Columns, EventKind, Floats, Integers
 from memscope_daemon.model.dictionary import (
     DictionaryRows,
     FrameRow,
@@ -17,6 +17,7 @@ from memscope_daemon.model.dictionary import (
     StackRow,
     ThreadRow,
 )
+from memscope_daemon.model.lifetimes import sql_bin
 from memscope_daemon.model.sampling import SamplingMode
 from memscope_daemon.model.sums import ADDED, LARGEST, Sums, sql_aggregates, zero
 from memscope_daemon.store.capture import Capture
@@ -58,12 +59,57 @@ def sums_by(capture: Capture, key: Key, subset: Subset, first_mode: SamplingMode
 
     ``first_mode``: of events that name no known setting.
     """
+    return _sums_by(capture, key.value, subset, first_mode)
+
+
+def freed_by_lifetime(capture: Capture, first_mode: SamplingMode) -> KeyedSums:
+    """Sums over what was freed, by the bin of its lifetime."""
+    return _sums_by(capture, sql_bin("time_ns - alloc_time_ns"), Subset.FREED, first_mode)
+
+
+def live_by_age(capture: Capture, now_ns: int, first_mode: SamplingMode) -> KeyedSums:
+    """Sums over what is live, by the bin of its age at ``now_ns``."""
+    return _sums_by(capture, sql_bin(f"{now_ns} - time_ns"), Subset.LIVE, first_mode)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slices:
+    """What was allocated by stack (row) and slice of time (column): weighted bytes, their variances; and how
+    many samples each of ``stacks`` rests on. The slices are of ``span_ns`` and begin at ``first_ns``."""
+
+    first_ns: int
+    span_ns: int
+    stacks: Integers
+    amounts: Floats
+    variances: Floats
+    samples: Integers
+
+
+def slices(capture: Capture, first_ns: int, until_ns: int, count: int) -> Slices:
+    """``count`` slices of equal length."""
+    span_ns = max((until_ns - first_ns) // count, 1)
+    found = capture.query(
+        "SELECT stack, slice, sum(bytes), sum(bytes * bytes), count(*) FROM (SELECT stack_id::BIGINT AS stack,"
+        f" (time_ns - {first_ns}) // {span_ns} AS slice, weight * size_bytes::DOUBLE AS bytes FROM events"
+        f" WHERE {Subset.ALLOCATED.value} AND time_ns >= {first_ns})"
+        f" WHERE slice < {count} GROUP BY stack, slice ORDER BY stack"
+    )
+    each, place, amount, square, samples = found.values()
+    stacks, row = np.unique(each.astype(np.int64), return_inverse=True)
+    shape, column = (len(stacks), count), place.astype(np.int64)
+    amounts, variances = np.zeros(shape), np.zeros(shape)
+    amounts[row, column], variances[row, column] = amount, square
+    by_stack = np.bincount(row, samples.astype(np.float64), len(stacks)).astype(np.int64)
+    return Slices(first_ns, span_ns, stacks, amounts, variances, by_stack)
+
+
+def _sums_by(capture: Capture, key: str, subset: Subset, first_mode: SamplingMode) -> KeyedSums:
     by_rate = f"SELECT sampling_id FROM sampling WHERE mode = {int(SamplingMode.RATE)}"
     by_bytes = f"sampling_id NOT IN ({by_rate})"
     if first_mode is SamplingMode.RATE:
         by_bytes = f"sampling_id IN (SELECT sampling_id FROM sampling WHERE mode = {int(SamplingMode.BYTES)})"
     found = capture.query(
-        f"SELECT key, {sql_aggregates('by_bytes')} FROM (SELECT {key.value}::BIGINT AS key, weight,"
+        f"SELECT key, {sql_aggregates('by_bytes')} FROM (SELECT {key}::BIGINT AS key, weight,"
         f" size_bytes::DOUBLE AS size, {by_bytes} AS by_bytes FROM {_source(subset)} WHERE {subset.value})"
         " GROUP BY key ORDER BY key"
     )

@@ -12,13 +12,14 @@ import dataclasses
 
 import numpy as np
 
-from memscope_daemon.model import sums
+from memscope_daemon.model import lifetimes, sums
 from memscope_daemon.model.columns import Columns, EventFlag, EventKind, Flags
 from memscope_daemon.model.sums import Sums
 from memscope_daemon.timeline.growing import GrowingSums
 
 NOTHING = sums.zero(0)
 PEAK = "stack at the peak"
+LIFETIMES = "lifetime freed"
 FIGURES = ("time_ns", "event_count", "call_count", "unresolved_count", "largest_bytes")
 
 
@@ -66,6 +67,7 @@ class LiveState:
 
     def __init__(self) -> None:
         self._stacks, self._threads, self._domains = _Ledger(), _Ledger(), _Ledger()
+        self._lifetimes = GrowingSums()
         self._live_bytes = 0.0
         self.live_count = 0.0  # blocks, estimated
         self.peak = Peak(0, 0.0, sums.zero(0))
@@ -77,7 +79,7 @@ class LiveState:
 
     def dump(self) -> LiveDump:
         """All of it; :meth:`of` makes the same state of it again."""
-        parts = {PEAK: self.peak.by_stack}
+        parts = {PEAK: self.peak.by_stack, LIFETIMES: self._lifetimes.snapshot(self._lifetimes.count)}
         for name, ledger in (("stack", self._stacks), ("thread", self._threads), ("domain", self._domains)):
             found = ledger.balance()
             parts |= {f"{name} allocated": found.allocated, f"{name} freed": found.freed}
@@ -93,6 +95,7 @@ class LiveState:
             _Ledger(parts.get(f"{name} allocated", NOTHING), parts.get(f"{name} freed", NOTHING))
             for name in ("stack", "thread", "domain")
         )
+        found._lifetimes = GrowingSums.of(parts.get(LIFETIMES, NOTHING))
         found.time_ns, found.event_count = int(figures.get("time_ns", 0)), int(figures.get("event_count", 0))
         found.call_count = figures.get("call_count", 0.0)
         found.unresolved_count = int(figures.get("unresolved_count", 0))
@@ -144,6 +147,9 @@ class LiveState:
                 (self._domains, columns.domain),
             ):
                 (ledger.freed if which else ledger.allocated).add(keys[chosen], picked)
+            if which:
+                lived_ns = columns.time_ns[chosen] - columns.alloc_time_ns[chosen]
+                self._lifetimes.add(lifetimes.bins_of(lived_ns), picked)
 
     def _count(self, columns: Columns) -> None:
         self.event_count += columns.count

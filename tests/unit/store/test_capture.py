@@ -16,7 +16,7 @@ from memscope_daemon.errors import SystemFailure
 from memscope_daemon.ingest import columns as wire_columns
 from memscope_daemon.ingest import dictionary as wire_dictionary
 from memscope_daemon.metadata.tables import Tables
-from memscope_daemon.model import sums
+from memscope_daemon.model import lifetimes, sums
 from memscope_daemon.model.columns import COLUMN_TYPES, Columns
 from memscope_daemon.model.dictionary import LossRow
 from memscope_daemon.model.sampling import SamplingMode
@@ -108,6 +108,46 @@ def test_sums_by_sql_are_those_of_numpy(tmp_path: Path, key: Key, subset: Subset
     np.testing.assert_allclose(found.sums.added, wanted.added, rtol=1e-9)
     np.testing.assert_allclose(found.sums.largest, wanted.largest, rtol=1e-9)
     assert len(keys) > 1
+    capture.close()
+
+
+def test_lifetimes_and_ages_by_sql_are_those_of_numpy(tmp_path: Path) -> None:
+    capture = filled(tmp_path / "a.duckdb")
+    (found,) = questions.replay(capture)
+    freed = np.flatnonzero(found.kind == 2)
+    gone = np.isin(found.allocation_id, found.allocation_id[freed])
+    live, now_ns = np.flatnonzero((found.kind != 2) & ~gone), int(found.time_ns.max()) + 977
+    for chosen, times, asked in (
+        (freed, found.time_ns - found.alloc_time_ns, questions.freed_by_lifetime(capture, SamplingMode.BYTES)),
+        (live, now_ns - found.time_ns, questions.live_by_age(capture, now_ns, SamplingMode.BYTES)),
+    ):
+        each = sums.statistics(
+            found.size_bytes[chosen], found.weight[chosen], found.sampling_id[chosen] != 2
+        )
+        keys, group = np.unique(lifetimes.bins_of(times[chosen]), return_inverse=True)
+        assert asked.keys.tolist() == keys.tolist()
+        np.testing.assert_allclose(
+            asked.sums.added, sums.regroup(each, group, len(keys)).added, rtol=1e-9
+        )
+    capture.close()
+
+
+def test_slices_hold_what_each_stack_allocated_when(tmp_path: Path) -> None:
+    capture = filled(tmp_path / "a.duckdb")
+    (found,) = questions.replay(capture)
+    first_ns, until_ns = int(np.median(found.time_ns)), int(found.time_ns.max()) + 1
+    asked = questions.slices(capture, first_ns, until_ns, 7)
+    chosen = (found.kind != 2) & (found.time_ns >= first_ns)
+    place = (found.time_ns - first_ns) // asked.span_ns
+    weighted = found.weight * found.size_bytes
+    for row, stack in enumerate(asked.stacks.tolist()):
+        for column in range(7):
+            here = weighted[chosen & (place == column) & (found.stack_id == stack)]
+            assert asked.amounts[row, column] == pytest.approx(here.sum())
+            assert asked.variances[row, column] == pytest.approx((here**2).sum())
+    assert int(asked.samples.sum()) == np.count_nonzero(chosen & (place < 7)) > 100
+    empty = questions.slices(capture, until_ns + 1, until_ns + 2, 7)
+    assert (len(empty.stacks), empty.amounts.shape) == (0, (0, 7))
     capture.close()
 
 

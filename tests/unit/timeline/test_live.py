@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memscope_daemon.ingest import columns as wire_columns
+from memscope_daemon.model import lifetimes
 from memscope_daemon.model.columns import Columns
-from memscope_daemon.timeline.live import LiveState
+from memscope_daemon.timeline.live import LIFETIMES, LiveState
 from tests.unit.server.mini_shipper import events
 
 Program = list[tuple[bool, int, int]]  # frees its oldest block?, size, stack
@@ -90,6 +91,28 @@ def test_sums_by_thread_and_domain_are_those_by_stack() -> None:
     assert totals == {78.0}
     assert state.event_count == 4
     assert state.largest_bytes == 41
+
+
+def test_lifetimes_are_counted_and_survive_a_dump() -> None:
+    lived_ns = [7, 1_000_000, 1_000_001, 30_000_000_000, 1_000_000]
+    now_ns = 60_000_000_000
+    columns = wire_columns.decode(
+        events(
+            kind=[2] * 5,
+            allocation_id=range(1, 6),
+            size_bytes=[31, 37, 41, 43, 47],
+            time_ns=[now_ns] * 5,
+            alloc_time_ns=[now_ns - each for each in lived_ns],
+        )
+    )
+    state = LiveState()
+    state.add(part(columns, 0, 2), np.zeros(2, np.bool_))
+    state = LiveState.of(state.dump())
+    state.add(part(columns, 2, 5), np.zeros(3, np.bool_))
+    found = state.dump().sums[LIFETIMES]
+    wanted = np.zeros(found.count)
+    np.add.at(wanted, lifetimes.bins_of(np.array(lived_ns)), [31, 37, 41, 43, 47])
+    assert found.weighted_bytes.tolist() == wanted.tolist()
 
 
 def test_what_is_all_freed_is_exactly_nothing() -> None:
