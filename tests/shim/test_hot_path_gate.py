@@ -18,15 +18,14 @@ TARGET = ROOT / "memscope_daemon/shim/target"
 CALLS = 20_000
 COMPILERS_DIFFER = 2
 PAYS = ("malloc", "calloc", "realloc", "free")
-#: Instructions on top of the bare call, by domain and function. What an allocation pays is the two stores of
-#: the re-entry guard, the step, the countdown and one branch, and its frame; a free the place of
-#: its address in the filter, one load and one branch. The guard of obj and mem is the thread's (one to three
-#: instructions more than a global would take), because interpreters may each have a GIL of their own.
-#: Compilers differ by one or two.
+#: Instructions on top of the bare call, by domain and function. What an allocation pays is the step, the
+#: countdown, two branches and the jump to the original; a free the place of its address in the filter, one
+#: load, one branch and the jump. Only a realloc has a frame, for the two stores of the re-entry guard (the
+#: thread's, because interpreters may each have a GIL of their own). Compilers differ by one or two.
 MOST = {
-    "obj": {"malloc": 21, "calloc": 25, "realloc": 43, "free": 15},
-    "mem": {"malloc": 21, "calloc": 25, "realloc": 43, "free": 15},
-    "raw": {"malloc": 22, "calloc": 26, "realloc": 46, "free": 15},
+    "obj": {"malloc": 12, "calloc": 14, "realloc": 20, "free": 8},
+    "mem": {"malloc": 12, "calloc": 14, "realloc": 20, "free": 8},
+    "raw": {"malloc": 16, "calloc": 18, "realloc": 21, "free": 8},
 }
 
 

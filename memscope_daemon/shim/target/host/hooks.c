@@ -1,7 +1,8 @@
 /* hooks.c: the hot path.
  *
- * What every allocation of the target pays: the call it would have made anyway, one subtraction, one
- * branch; every free: one load, one branch. All else is out of line in record_*.c.
+ * What every allocation of the target pays: the call it would have made anyway, one subtraction, two
+ * branches; every free: one load, one branch. What is let pass ends in a jump to the original: there is no
+ * frame of ours. All else is out of line, here and in record_*.c.
  *
  * The functions take and hand on the `ctx` word that was there before us. CPython copies an allocator's
  * five words one by one, and RAW is called without the GIL: with the same ctx any mixture of old and new
@@ -19,6 +20,7 @@
 #include <stdint.h>
 
 #define HOT __attribute__((always_inline)) static inline
+#define COLD __attribute__((noinline, cold)) static
 
 /* While `nested` stands, RAW calls on this thread are the allocator's own (requests over 512 bytes, its
  * arenas): one logical allocation is one event. The thread's, because "the" GIL is not the only one where
@@ -32,29 +34,56 @@
         ms_thread.nested = false;                        \
     } while (0)
 
-HOT void gil_count(int domain, void *block, size_t size)
+/* Up to here pymalloc serves a request from its own pools (512 bytes, of which a debug build and
+ * PYTHONMALLOC=debug take 32 for themselves) and does without RAW, save for the books of a new arena, which
+ * are then what they are: an allocation in RAW. So the original can be the last jump of the hook: no frame,
+ * no guard, nothing to come back for. */
+enum { SERVED_FROM_POOLS = 448 };
+
+/* Is this allocation let pass? Counted before it is made: whether it succeeds is of no account to the gap. */
+HOT bool gil_passes(size_t size)
 {
-    if (__builtin_expect((ms_gil.sampler.left -= ms_step(size, ms_gil.step_mask)) < 0, 0))
+    return __builtin_expect((ms_gil.sampler.left -= ms_step(size, ms_gil.step_mask)) >= 0, 1);
+}
+
+COLD void *gil_malloc_guarded(void *ctx, size_t size, int domain)
+{
+    void *block;
+    NESTED(block = ms_original[domain].malloc(ctx, size));
+    if (ms_gil.sampler.left < 0)
         ms_gil_allocated(domain, block, size, NULL);
+    return block;
 }
 
 HOT void *gil_malloc(int domain, void *ctx, size_t size)
 {
+    if (!gil_passes(size))
+        return gil_malloc_guarded(ctx, size, domain);
+    if (__builtin_expect(size > SERVED_FROM_POOLS, 0))
+        return gil_malloc_guarded(ctx, size, domain);
+    return ms_original[domain].malloc(ctx, size);
+}
+
+COLD void *gil_calloc_guarded(void *ctx, size_t count, size_t size, int domain)
+{
     void *block;
-    NESTED(block = ms_original[domain].malloc(ctx, size));
-    gil_count(domain, block, size);
+    NESTED(block = ms_original[domain].calloc(ctx, count, size));
+    if (ms_gil.sampler.left < 0)
+        ms_gil_allocated(domain, block, count * size, NULL);
     return block;
 }
 
 HOT void *gil_calloc(int domain, void *ctx, size_t count, size_t size)
 {
-    void *block;
-    NESTED(block = ms_original[domain].calloc(ctx, count, size));
-    gil_count(domain, block, count * size); /* had this overflowed, block would be NULL */
-    return block;
+    size_t bytes = count * size; /* should this overflow, there will be no block */
+    if (!gil_passes(bytes))
+        return gil_calloc_guarded(ctx, count, size, domain);
+    if (__builtin_expect(bytes > SERVED_FROM_POOLS, 0))
+        return gil_calloc_guarded(ctx, count, size, domain);
+    return ms_original[domain].calloc(ctx, count, size);
 }
 
-HOT void *gil_realloc(int domain, void *ctx, void *old_block, size_t size)
+COLD void *gil_realloc_seen(void *ctx, void *old_block, size_t size, int domain)
 {
     ms_taken old;
     old.address = 0;
@@ -62,68 +91,114 @@ HOT void *gil_realloc(int domain, void *ctx, void *old_block, size_t size)
         ms_gil_take(old_block, &old);
     void *block;
     NESTED(block = ms_original[domain].realloc(ctx, old_block, size));
-    if (__builtin_expect(!block && old.address, 0)) {
+    if (!block && old.address) {
         ms_gil_put_back(&old);
         old.address = 0;
     }
-    ms_gil.sampler.left -= ms_step(size, ms_gil.step_mask);
-    if (__builtin_expect(ms_gil.sampler.left < 0 || old.address, 0))
+    if (ms_gil.sampler.left < 0 || old.address)
         ms_gil_allocated(domain, block, size, old.address ? &old : NULL);
     return block;
+}
+
+/* Guarded at any size: the old block may be one that is RAW's. */
+HOT void *gil_realloc(int domain, void *ctx, void *old_block, size_t size)
+{
+    bool passes = gil_passes(size);
+    if (!passes || ms_filter_maybe(&ms_gil.filter, (uintptr_t)old_block))
+        return gil_realloc_seen(ctx, old_block, size, domain);
+    void *block;
+    NESTED(block = ms_original[domain].realloc(ctx, old_block, size));
+    return block;
+}
+
+COLD void gil_free_seen(void *ctx, void *block, int domain)
+{
+    ms_gil_freeing(block);
+    ms_original[domain].free(ctx, block);
 }
 
 HOT void gil_free(int domain, void *ctx, void *block)
 {
     if (ms_filter_maybe(&ms_gil.filter, (uintptr_t)block))
-        ms_gil_freeing(block);
-    ms_original[domain].free(ctx, block);
+        gil_free_seen(ctx, block, domain);
+    else
+        ms_original[domain].free(ctx, block);
 }
 
 /* RAW: no GIL, so the counter is the thread's own; a thread that has not drawn under the newest setting
  * does so at once (epoch). */
-HOT void raw_count(void *block, size_t size, const ms_taken *old)
+HOT bool raw_passes(size_t size)
 {
     struct ms_thread_state *thread = &ms_thread;
     thread->sampler.left -= ms_step(size, __atomic_load_n(&ms_raw.step_mask, __ATOMIC_RELAXED));
     uint32_t epoch = __atomic_load_n(&ms_epoch, __ATOMIC_RELAXED);
-    if (__builtin_expect(thread->sampler.left < 0 || thread->epoch != epoch || old, 0))
-        ms_raw_allocated(block, size, old);
+    return __builtin_expect(thread->sampler.left >= 0 && thread->epoch == epoch, 1);
+}
+
+COLD void *raw_malloc_counted(void *ctx, size_t size)
+{
+    void *block = ms_original[MS_DOMAIN_RAW].malloc(ctx, size);
+    ms_raw_allocated(block, size, NULL);
+    return block;
 }
 
 static void *raw_malloc(void *ctx, size_t size)
 {
-    void *block = ms_original[MS_DOMAIN_RAW].malloc(ctx, size);
-    raw_count(block, size, NULL);
+    if (raw_passes(size))
+        return ms_original[MS_DOMAIN_RAW].malloc(ctx, size);
+    return raw_malloc_counted(ctx, size);
+}
+
+COLD void *raw_calloc_counted(void *ctx, size_t count, size_t size)
+{
+    void *block = ms_original[MS_DOMAIN_RAW].calloc(ctx, count, size);
+    ms_raw_allocated(block, count * size, NULL);
     return block;
 }
 
 static void *raw_calloc(void *ctx, size_t count, size_t size)
 {
-    void *block = ms_original[MS_DOMAIN_RAW].calloc(ctx, count, size);
-    raw_count(block, count * size, NULL);
-    return block;
+    if (raw_passes(count * size))
+        return ms_original[MS_DOMAIN_RAW].calloc(ctx, count, size);
+    return raw_calloc_counted(ctx, count, size);
 }
 
-static void *raw_realloc(void *ctx, void *old_block, size_t size)
+COLD void *raw_realloc_counted(void *ctx, void *old_block, size_t size, bool passes)
 {
     ms_taken old;
     old.address = 0;
     if (ms_filter_maybe(&ms_raw.filter, (uintptr_t)old_block))
         ms_raw_take(old_block, &old);
     void *block = ms_original[MS_DOMAIN_RAW].realloc(ctx, old_block, size);
-    if (__builtin_expect(!block && old.address, 0)) {
+    if (!block && old.address) {
         ms_raw_put_back(&old);
         old.address = 0;
     }
-    raw_count(block, size, old.address ? &old : NULL);
+    if (!passes || old.address)
+        ms_raw_allocated(block, size, old.address ? &old : NULL);
     return block;
+}
+
+static void *raw_realloc(void *ctx, void *old_block, size_t size)
+{
+    bool passes = raw_passes(size);
+    if (!passes || ms_filter_maybe(&ms_raw.filter, (uintptr_t)old_block))
+        return raw_realloc_counted(ctx, old_block, size, passes);
+    return ms_original[MS_DOMAIN_RAW].realloc(ctx, old_block, size);
+}
+
+COLD void raw_free_seen(void *ctx, void *block)
+{
+    ms_raw_freeing(block);
+    ms_original[MS_DOMAIN_RAW].free(ctx, block);
 }
 
 static void raw_free(void *ctx, void *block)
 {
     if (ms_filter_maybe(&ms_raw.filter, (uintptr_t)block))
-        ms_raw_freeing(block);
-    ms_original[MS_DOMAIN_RAW].free(ctx, block);
+        raw_free_seen(ctx, block);
+    else
+        ms_original[MS_DOMAIN_RAW].free(ctx, block);
 }
 
 #define GIL_DOMAIN(name, domain)                                                                  \
