@@ -25,9 +25,9 @@ class Estimate:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Site:
-    """``impact``: blocks × bytes allocated; ``is_hot`` from 10 blocks, or an impact of 1000. ``peak_share``: of
-    what was live at the high-water mark, 0 to 1. ``pattern``: constant, increasing, decreasing, bursty or
-    sporadic; empty: not known. An older daemon sends none of the four."""
+    """``impact``: blocks × bytes allocated; ``is_hot`` from 10 blocks, or an impact of 1000. ``peak_share``:
+    of what was live at the high-water mark, 0 to 1. ``pattern``: constant, increasing, decreasing, bursty
+    or sporadic; empty: not known. An older daemon sends none of the four."""
 
     function: str
     file: str
@@ -164,8 +164,8 @@ class SystemSamples:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Percentile:
-    """``percent`` of all blocks live for ``lifetime_ns`` at most, with a 95 % interval; None: too many are live
-    still to know it."""
+    """``percent`` of all blocks live for ``lifetime_ns`` at most, with a 95 % interval; None: too many are
+    live still to know it."""
 
     percent: int
     lifetime_ns: float | None

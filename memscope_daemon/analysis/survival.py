@@ -34,23 +34,25 @@ class Survival:
 
 
 def survival(ended: Floats, live: Floats, squared_weights: float) -> Survival:
-    """``ended``, ``live``: blocks (estimated) by bin; ``squared_weights``: the sum over all of their samples, 0:
-    nothing is estimated, the interval is the share itself."""
+    """``ended``, ``live``: blocks (estimated) by bin; ``squared_weights``: the sum over all of their samples,
+    0: nothing is estimated, the interval is the share itself."""
     entered = np.cumsum((ended + live)[::-1])[::-1]
     at_risk = np.maximum(entered - live / 2.0, ended)
-    hazard = np.divide(ended, at_risk, out=np.zeros_like(ended), where=at_risk > 0.0)
-    share = np.cumprod(1.0 - hazard)
-    effective = entered[0] / squared_weights if squared_weights > 0.0 else 0.0  # samples a block
+    hazard: Floats = np.divide(ended, at_risk, out=np.zeros_like(ended), where=at_risk > 0.0)
+    share: Floats = np.multiply.accumulate(1.0 - hazard)
+    effective = float(entered[0]) / squared_weights if squared_weights > 0.0 else 0.0  # samples a block
     left = at_risk - ended
     risk = at_risk * left * effective
     terms = np.divide(ended, risk, out=np.zeros_like(ended), where=risk > 0.0)
-    error = NORMAL_95 * share * np.sqrt(np.cumsum(terms))
-    return Survival(share, np.maximum(share - error, 0.0), np.minimum(share + error, 1.0))
+    error: Floats = NORMAL_95 * share * np.sqrt(np.cumsum(terms))
+    low: Floats = np.maximum(share - error, 0.0)
+    high: Floats = np.minimum(share + error, 1.0)
+    return Survival(share, low, high)
 
 
 def quantile(share: Floats, wanted: float) -> float | None:
-    """Where ``share`` (which falls) has come down to ``wanted``: so many bins, and parts of one; None: it does
-    not."""
+    """Where ``share`` (which falls) has come down to ``wanted``: so many bins, and parts of one; None: it
+    does not."""
     below = np.flatnonzero(share <= wanted)
     if not len(below):
         return None

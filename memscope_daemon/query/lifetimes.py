@@ -45,9 +45,7 @@ def _samples(part: Sums) -> int:
 
 
 def _percentile(percent: int, found: Survival) -> Percentile:
-    at, low, high = (
-        quantile(share, 1.0 - percent / 100.0) for share in (found.share, found.low, found.high)
-    )
+    at, low, high = (quantile(share, 1.0 - percent / 100.0) for share in (found.share, found.low, found.high))
     return Percentile(percent, _end_ns(at), _end_ns(low), _end_ns(high))
 
 

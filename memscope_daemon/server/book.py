@@ -13,7 +13,6 @@ from memscope_daemon.errors import AnalysisError, MemscopeError, SystemFailure
 from memscope_daemon.model.history import DEFAULT_HISTORY, HISTORIES, History
 from memscope_daemon.model.session import EndReason, SessionInfo, SessionStamp, SessionState
 from memscope_daemon.server.chore import Chore
-from memscope_daemon.server.points import Room
 from memscope_daemon.server.sessions import REST_AFTER_NS, Entry
 from memscope_daemon.server.terms import recalled_session
 from memscope_daemon.store import retention
@@ -55,7 +54,6 @@ class SessionBook:
         self._engines = Engines(folder)
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
-        self._room = Room()
         self._surplus = Chore("surplus", self._remove_surplus)
         self._questions = 0
         self._asked_ns = clock.monotonic_ns()
@@ -70,7 +68,7 @@ class SessionBook:
                 return self._entries[info.session_id]
             self._make_room()
             path = self._folder / f"{info.session_id}.duckdb"
-            entry = Entry(info, path, self._history, self._engines, self._room)
+            entry = Entry(info, path, self._history, self._engines)
             try:
                 entry.open()
             except MemscopeError:
@@ -97,7 +95,7 @@ class SessionBook:
                 raise not_found(session_id)
             if not (info.state is SessionState.ENDED or is_over(info)):
                 return None
-            entry = Entry(info, path, self._history, self._engines, self._room)
+            entry = Entry(info, path, self._history, self._engines)
             try:
                 if info.state is SessionState.ENDED:
                     entry.open_ended()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from memscope_daemon import clock
 from memscope_daemon.errors import ConfigurationError, TrackingError
 from memscope_daemon.model.report import Mark
 from memscope_daemon.model.session import SessionInfo
 from memscope_daemon.query.figures import totals
-from memscope_daemon.server.points import Held, Points, Room
+from memscope_daemon.server.points import Held, Points
 from memscope_daemon.server.recording import Recording
 
 LABEL_CHARACTERS_MAX = 200
@@ -25,9 +26,9 @@ _MARK = "mark "  # begins the names of marks in the table meta
 class Course:
     """Of one session. Belongs to its actor, but for what is said to be of any thread."""
 
-    def __init__(self, room: Room, started_unix_ns: int, *, is_fresh: bool) -> None:
-        """``is_fresh``: no daemon before this one had the session."""
-        self.points = Points(room)
+    def __init__(self, folder: Path, started_unix_ns: int, *, is_fresh: bool) -> None:
+        """``folder``: for what is old. ``is_fresh``: no daemon before this one had the session."""
+        self.points = Points(folder)
         self._started_unix_ns, self._is_fresh = started_unix_ns, is_fresh
         self._offset_ns: int | None = None
         self._heard_ns, self._known_ns = clock.monotonic_ns(), 0

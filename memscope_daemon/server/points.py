@@ -2,8 +2,8 @@
 
 A point is taken whether anybody watches or not, so taking one is cheap: sums are noted down. Figures, which
 take milliseconds (of hundreds of points hardly more than of one), are made of them when somebody asks, or
-when many wait. Then they stay, so that all who ask get the same. While nothing happens in a target its points
-share one set of sums.
+before they go to a file. Then they stay, so that all who ask get the same. While nothing happens in a target
+its points share one set of sums.
 """
 
 from __future__ import annotations
@@ -12,36 +12,19 @@ import dataclasses
 import threading
 from collections import deque
 from itertools import islice
+from pathlib import Path
 
 from memscope_daemon._pb import report_pb2
 from memscope_daemon.query.figures import Totals, figures_of
 from memscope_daemon.server import messages
+from memscope_daemon.server.old_points import OldPoint, OldPoints
 
-POINTS_MAX = 7_200  # of one session: two hours
-POINTS_ALTOGETHER = 65_536  # of a daemon: 35 MB
+POINTS_MAX = 7_200  # of one session that lie in a file: two hours
+#: So many are kept in memory, and up to twice as many before the older half goes to the file. Their figures
+#: are made together then.
+KEPT = 128
 #: Figures are made of so many at a time.
 MADE_AT_ONCE = 512
-
-
-class Room:
-    """How many points each session may keep: what a daemon has room for is shared. May be used from any
-    thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._count = 0
-
-    def enter(self) -> None:
-        with self._lock:
-            self._count += 1
-
-    def leave(self) -> None:
-        with self._lock:
-            self._count -= 1
-
-    @property
-    def each(self) -> int:
-        return min(POINTS_MAX, POINTS_ALTOGETHER // max(self._count, 1))
 
 
 class Held:
@@ -53,6 +36,13 @@ class Held:
         self.totals: Totals | None = totals
         self.figures = b""  # a Figures message without its time
 
+    @classmethod
+    def made(cls, figures: bytes) -> Held:
+        """Of figures that have been made already."""
+        found = cls.__new__(cls)
+        found.totals, found.figures = None, figures
+        return found
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Point:
@@ -62,6 +52,15 @@ class Point:
     time_ns: int
     mark_count: int
     held: Held
+
+    @classmethod
+    def of(cls, old: OldPoint) -> Point:
+        """One that was put away."""
+        return cls(old.number, old.time_ns, old.mark_count, Held.made(old.figures))
+
+    def as_old(self) -> OldPoint:
+        """Once its figures have been made."""
+        return OldPoint(self.number, self.time_ns, self.mark_count, self.held.figures)
 
     def message(self) -> report_pb2.Figures:
         """Once its figures have been made (:meth:`Points.make`)."""
@@ -73,24 +72,31 @@ class Point:
 class Points:
     """Those of one session. May be used from any thread."""
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    def __init__(self, folder: Path) -> None:
+        """``folder``: for the file of those that are old."""
         self._lock, self._making = threading.Lock(), threading.Lock()
         self._points: deque[Point] = deque()
-        self._has_room = False
+        self._folder = folder
+        self._old: OldPoints | None = None  # until there are any
 
     def add(self, first: int, time_ns: int, mark_count: int, held: Held) -> None:
-        """Takes a point; the oldest go. ``first``: the number it gets if there was none before."""
+        """Takes a point; the oldest go. ``first``: the number it gets if there was none before. One thread
+        adds."""
         with self._lock:
-            if not self._has_room:
-                self._has_room = True
-                self._room.enter()
             number = self._points[-1].number + 1 if self._points else first
             self._points.append(Point(number, time_ns, mark_count, held))
-            while len(self._points) > self._room.each:
-                self._points.popleft()
-            latest = list(islice(reversed(self._points), MADE_AT_ONCE)) if number % MADE_AT_ONCE == 0 else []
-        self.make(latest)  # figures take half the memory
+            oldest = list(islice(self._points, KEPT)) if len(self._points) >= 2 * KEPT else []
+        if oldest:
+            self.make(oldest)
+            self._put_away(oldest)
+
+    def _put_away(self, oldest: list[Point]) -> None:
+        with self._lock:
+            if self._points and self._points[0] is oldest[0]:  # it was not let go meanwhile
+                self._old = self._old or OldPoints(self._folder, POINTS_MAX)
+                self._old.put([one.as_old() for one in oldest])
+                for _ in oldest:
+                    self._points.popleft()
 
     def after(self, number: int) -> tuple[list[Point], Point | None]:
         """The points after that one; and that one itself, if it is still there. Where there never was such a
@@ -101,9 +107,11 @@ class Points:
             oldest, newest = self._points[0].number, self._points[-1].number
             if number > newest:
                 return [self._points[-1]], None
-            skipped = max(number - oldest + 1, 0)
-            found = list(islice(self._points, skipped, None))
-            return found, self._points[skipped - 1] if skipped else None
+            put_away = self._old.after(number - 1) if self._old and number <= oldest else []
+            found = [*map(Point.of, put_away), *islice(self._points, max(number - oldest, 0), None)]
+            if found[0].number == number:
+                return found[1:], found[0]
+            return found, None
 
     def make(self, points: list[Point]) -> None:
         """Makes the figures of these, if that has not been done yet."""
@@ -118,9 +126,8 @@ class Points:
         with self._lock:
             while len(self._points) > 1:
                 self._points.popleft()
-            if self._has_room:
-                self._has_room = False
-                self._room.leave()
+            if self._old is not None:
+                self._old.close()
 
 
 def _make(some: list[Held]) -> None:

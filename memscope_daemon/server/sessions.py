@@ -29,7 +29,6 @@ from memscope_daemon.server.course import Course
 from memscope_daemon.server.line import Line, Outgoing
 from memscope_daemon.server.observed import Observed
 from memscope_daemon.server.pauses import Pauses, recalled_spans
-from memscope_daemon.server.points import Room
 from memscope_daemon.server.recording import Recording
 from memscope_daemon.server.terms import (
     Notes,
@@ -58,12 +57,12 @@ Answer = TypeVar("Answer")
 class Entry:
     """One session. Use :meth:`SessionBook.begin`. ``line``: to its shipper."""
 
-    def __init__(self, info: SessionInfo, path: Path, history: History, engines: Engines, room: Room) -> None:
+    def __init__(self, info: SessionInfo, path: Path, history: History, engines: Engines) -> None:
         self._lock = threading.Lock()
         self._info = dataclasses.replace(info, store_path=str(path))
         self._path, self._history, self._engines = path, history, engines
         self._is_fresh = not path.exists()  # nothing can be stored yet
-        self.course = Course(room, info.started_unix_ns, is_fresh=self._is_fresh)
+        self.course = Course(path.parent, info.started_unix_ns, is_fresh=self._is_fresh)
         self.line = Line()
         self._resident = Resident()
         self._names: dict[int, str] = {}

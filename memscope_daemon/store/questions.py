@@ -89,7 +89,7 @@ def slices(capture: Capture, first_ns: int, until_ns: int, count: int) -> Slices
     """``count`` slices of equal length."""
     span_ns = max((until_ns - first_ns) // count, 1)
     found = capture.query(
-        "SELECT stack, slice, sum(bytes), sum(bytes * bytes), count(*) FROM (SELECT stack_id::BIGINT AS stack,"
+        "SELECT stack, slice, sum(bytes), sum(bytes * bytes), count(*) FROM (SELECT stack_id AS stack,"
         f" (time_ns - {first_ns}) // {span_ns} AS slice, weight * size_bytes::DOUBLE AS bytes FROM events"
         f" WHERE {Subset.ALLOCATED.value} AND time_ns >= {first_ns})"
         f" WHERE slice < {count} GROUP BY stack, slice ORDER BY stack"

@@ -62,7 +62,7 @@ def watch(daemon: Serving, folder: Path, target: Target, size: tuple[int, int], 
     with Terminal(command(*words), *size, environment(folder), folder) as terminal:
         terminal.shows("q detach")
         (shipper,) = _shippers(daemon.process.pid)
-        daemon_seen = Watched(f"{size[0]}×{size[1]}: daemon", daemon.process.pid)
+        daemon_seen = Watched(f"{size[0]} by {size[1]}: daemon", daemon.process.pid)
         view = Watched("    view", terminal.process.pid)
         shipped = Watched("    shipper", shipper)
         ends, beats = time.monotonic() + seconds, target.beats
@@ -98,5 +98,8 @@ def main(arguments: list[str]) -> int:
                 target.end()
         report = daemon.client.sessions(include_ended=True)
         quality = [daemon.client.report(one.session_id).quality for one in report]
-        print("; ".join(f"{one.recorded_count:,} samples, {one.lost_count:,} lost" for one in quality), flush=True)
+        print(
+            "; ".join(f"{one.recorded_count:,} samples, {one.lost_count:,} lost" for one in quality),
+            flush=True,
+        )
     return int(too_much)

@@ -42,7 +42,9 @@ def test_it_is_the_product_limit_estimate_and_greenwoods_interval() -> None:
     assert pytest.approx(stats.norm.ppf(0.975)) == NORMAL_95
 
 
-def exponential(rng: np.random.Generator, median_ns: float, watched_ns: float, weight: float) -> tuple[Floats, Floats]:
+def exponential(
+    rng: np.random.Generator, median_ns: float, watched_ns: float, weight: float
+) -> tuple[Floats, Floats]:
     """Ended and live blocks by bin, of a program that has been watched for so long."""
     lived = rng.exponential(median_ns / np.log(2.0), 800)
     age = rng.uniform(0.0, watched_ns, 800)

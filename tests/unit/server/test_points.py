@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from memscope_daemon.query.figures import Totals, figures, figures_of, totals
 from memscope_daemon.server import messages
 from memscope_daemon.server import points as points_module
-from memscope_daemon.server.points import Held, Points, Room
+from memscope_daemon.server.old_points import RECORD_BYTES, OldPoint, OldPoints
+from memscope_daemon.server.points import Held, Points
 from tests.unit.query.evidence_for_tests import evidence
 from tests.unit.server.mini_shipper import BYTES, events
 
@@ -33,8 +35,8 @@ def numbers(points: Points, after: int) -> list[int]:
     return [point.number for point in points.after(after)[0]]
 
 
-def test_points_are_numbered_without_gaps_and_asked_for_by_the_last_one_seen() -> None:
-    points = Points(Room())
+def test_points_are_numbered_without_gaps_and_asked_for_by_the_last_one_seen(tmp_path: Path) -> None:
+    points = Points(tmp_path)
     assert points.after(0) == ([], None)
     filled(points, 5)
     assert numbers(points, 0) == [1, 2, 3, 4, 5]
@@ -45,41 +47,74 @@ def test_points_are_numbered_without_gaps_and_asked_for_by_the_last_one_seen() -
     assert (before.number, [point.time_ns for point in found]) == (3, [40, 50])
 
 
-def test_of_a_number_that_never_was_only_the_newest_is_told() -> None:
-    points = Points(Room())
+def test_of_a_number_that_never_was_only_the_newest_is_told(tmp_path: Path) -> None:
+    points = Points(tmp_path)
     filled(points, 5)
     found, before = points.after(2**64 - 1)
     assert ([point.number for point in found], before) == ([5], None)
 
 
-def test_the_oldest_go_and_the_numbers_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(points_module, "POINTS_MAX", 3)
-    points = Points(Room())
-    filled(points, 5)
-    assert numbers(points, 0) == [3, 4, 5]
-    assert points.after(1)[1] is None
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_the_oldest_go_to_a_file_and_then_for_good_and_the_numbers_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr(points_module, "KEPT", kept)
+    monkeypatch.setattr(points_module, "POINTS_MAX", 7)
+    points = Points(tmp_path)
+    held = filled(points, 23)
+    in_memory = sum(one.totals is not None for one in held)
+    assert kept <= in_memory < 2 * kept
+    found, before = points.after(0)
+    assert before is None
+    assert [point.number for point in found] == list(range(24 - 7 - in_memory, 24))
+    for number in range(23):
+        later, before = points.after(number)
+        assert [one.number for one in later] == [one.number for one in found if one.number > number]
+        assert (before.number if before else 0) == (number if number >= found[0].number else 0)
+    points.make(found)
+    wanted = figures_of([some_totals(point.number, time_ns=point.time_ns) for point in found])
+    assert [point.message() for point in found] == [messages.figures_to(one) for one in wanted]
+    assert [point.mark_count for point in found] == [point.number - 1 for point in found]
+    assert list(tmp_path.iterdir()) == [], "a file without a name"
     points.let_go()
-    assert numbers(points, 0) == [5]
+    assert numbers(points, 0) == [23]
 
 
-def test_the_room_is_shared_by_those_that_have_any(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(points_module, "POINTS_ALTOGETHER", 10)
-    room = Room()
-    one, other = Points(room), Points(room)
-    filled(one, 8)
-    assert len(numbers(one, 0)) == 8
-    filled(other, 8)
-    assert len(numbers(other, 0)) == 5
-    one.add(1, 90, 0, Held(some_totals(1)))
-    assert numbers(one, 0) == [5, 6, 7, 8, 9]
-    other.let_go()
-    other.let_go()
-    filled(one, 8)
-    assert len(numbers(one, 0)) == 10
+def test_points_that_the_disk_does_not_take_are_missed_and_later_ones_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(points_module, "KEPT", 2)
+    monkeypatch.setattr(points_module, "POINTS_MAX", 1000)
+    points = Points(tmp_path / "away")
+    filled(points, 9)
+    assert numbers(points, 0) == [7, 8, 9]
+    (tmp_path / "away").mkdir()
+    for number in range(10, 15):
+        points.add(1, number * 10, 0, Held(some_totals(number)))
+    assert numbers(points, 0) == [7, 8, 9, 10, 11, 12, 13, 14]
+    points.let_go()
 
 
-def test_figures_are_made_once_and_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = Points(Room())
+def test_old_points_come_back_as_they_were_put_and_a_record_too_long_loses_its_own(tmp_path: Path) -> None:
+    old = OldPoints(tmp_path, 5)
+    assert old.after(0) == []
+    sent = [OldPoint(number, number * 7, number // 2, bytes([number]) * number) for number in range(31, 48)]
+    for start in range(0, 15, 3):
+        old.put(sent[start : start + 3])
+        assert old.after(0) == sent[max(start + 3 - 5, 0) : start + 3]
+    old.put([*sent[15:16], sent[16]._replace(figures=b"x" * RECORD_BYTES)])
+    assert old.after(0) == []
+    old.put([OldPoint(48, 1, 0, b"")])
+    assert old.after(0) == [OldPoint(48, 1, 0, b"")]
+    old.put([OldPoint(number, 2, 0, b"") for number in range(49, 62)])
+    assert [one.number for one in old.after(58)] == [59, 60, 61]
+    assert [one.number for one in old.after(0)] == [57, 58, 59, 60, 61]
+    old.close()
+    assert old.after(0) == []
+
+
+def test_figures_are_made_once_and_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = Points(tmp_path)
     held = filled(points, 4)
     points.add(1, 50, 0, held[-1])  # nothing has happened since
     made: list[int] = []
@@ -100,12 +135,6 @@ def test_figures_are_made_once_and_stay(monkeypatch: pytest.MonkeyPatch) -> None
     assert [message.time_ns for message in told] == [10, 20, 30, 40, 50]
     assert told[3].live_bytes == told[4].live_bytes
     assert told[0].live_bytes != told[1].live_bytes
-
-
-def test_what_nobody_has_asked_for_is_made_at_once_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(points_module, "MADE_AT_ONCE", 3)
-    held = filled(Points(Room()), 5)
-    assert [one.totals is None for one in held] == [True, True, True, False, False]
 
 
 def test_figures_made_together_are_those_made_alone() -> None:

@@ -119,7 +119,8 @@ def test_who_comes_back_gets_what_was_missed_once_and_in_order(client: Client, b
 def test_what_the_daemon_has_let_go_of_is_told(
     client: Client, busy: Busy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(points_module, "POINTS_MAX", 4)
+    monkeypatch.setattr(points_module, "KEPT", 2)
+    monkeypatch.setattr(points_module, "POINTS_MAX", 2)
     newest = watch(client, after=None)
     until(lambda: next(newest).number > 9, "nine points")
     late = next(watch(client, after=2))

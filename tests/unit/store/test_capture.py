@@ -118,17 +118,17 @@ def test_lifetimes_and_ages_by_sql_are_those_of_numpy(tmp_path: Path) -> None:
     gone = np.isin(found.allocation_id, found.allocation_id[freed])
     live, now_ns = np.flatnonzero((found.kind != 2) & ~gone), int(found.time_ns.max()) + 977
     for chosen, times, asked in (
-        (freed, found.time_ns - found.alloc_time_ns, questions.freed_by_lifetime(capture, SamplingMode.BYTES)),
+        (
+            freed,
+            found.time_ns - found.alloc_time_ns,
+            questions.freed_by_lifetime(capture, SamplingMode.BYTES),
+        ),
         (live, now_ns - found.time_ns, questions.live_by_age(capture, now_ns, SamplingMode.BYTES)),
     ):
-        each = sums.statistics(
-            found.size_bytes[chosen], found.weight[chosen], found.sampling_id[chosen] != 2
-        )
+        each = sums.statistics(found.size_bytes[chosen], found.weight[chosen], found.sampling_id[chosen] != 2)
         keys, group = np.unique(lifetimes.bins_of(times[chosen]), return_inverse=True)
         assert asked.keys.tolist() == keys.tolist()
-        np.testing.assert_allclose(
-            asked.sums.added, sums.regroup(each, group, len(keys)).added, rtol=1e-9
-        )
+        np.testing.assert_allclose(asked.sums.added, sums.regroup(each, group, len(keys)).added, rtol=1e-9)
     capture.close()
 
 
