@@ -50,10 +50,15 @@ static void write_allocation(const struct ms_side *side, const struct ms_block *
     ms_writer_publish(side->writer, 1);
 }
 
+bool ms_event_has_room(const struct ms_side *side)
+{
+    return ms_writer_has_room(side->writer, 2, reserve_of(side));
+}
+
 bool ms_event_allocated(const struct ms_side *side, const struct ms_block *block, const struct ms_where *where,
                         uint64_t old_id, bool by_realloc)
 {
-    if (!ms_writer_has_room(side->writer, 2, reserve_of(side))) { /* 2: a stale entry may have to end first */
+    if (!ms_event_has_room(side)) {
         ms_count_loss_nosys(MS_LOSS_ALLOC_RING_FULL, block->weight, block->size);
         return false;
     }

@@ -25,6 +25,9 @@ struct ms_block {
     uint8_t domain;
 };
 
+/* Is there room for an allocation? Also the end of a stale entry may have to go before it. */
+bool ms_event_has_room(const struct ms_side *side);
+
 /* Records an allocation and follows the block; old_id 0: a plain allocation, else a reallocation of that
  * one. False: no room, counted; the block is as if it had not been taken. */
 bool ms_event_allocated(const struct ms_side *side, const struct ms_block *block, const struct ms_where *where,

@@ -62,6 +62,10 @@ static void record(int domain, void *address, size_t size, const ms_taken *old, 
         .sampling = ms_gil_sampler()->setting.number,
         .domain = (uint8_t)domain,
     };
+    if (!ms_event_has_room(&SIDE)) { /* then nobody need walk the stack: who falls behind costs less, not more */
+        ms_count_loss_nosys(MS_LOSS_ALLOC_RING_FULL, block.weight, size);
+        return;
+    }
     struct ms_where where = ms_where_now(ms_python.current_thread_state(), block.weight, size);
     ms_event_allocated(&SIDE, &block, &where, old ? old->id : 0, old != NULL);
 }
