@@ -247,3 +247,22 @@ def test_a_refusal_is_exit_code_3_with_a_next_step(memscoped: Commands) -> None:
     assert "code: attach." in err
     target.kill()
     target.wait()
+
+
+def test_what_the_system_says_of_a_target_and_its_host(
+    memscoped: Commands, demo: subprocess.Popen[str]
+) -> None:
+    memscoped.run("attach", demo.pid, "--background")
+    until(lambda: '"cpu_usage_percent": ' in memscoped.run("system", demo.pid, "--json")[0], "two looks")
+    told = json.loads(memscoped.run("system", demo.pid, "--json")[0])
+    assert (told["schema"], told["pid"]) == ("memscope.system/1", demo.pid)
+    latest, of_host = told["system_snapshots"][-1], told["host_snapshots"][-1]
+    assert latest["memory_usage_bytes"] > 1 << 20 and latest["thread_count"] >= 1
+    assert of_host["memory_usage_bytes"] > latest["memory_usage_bytes"]
+    assert "namespace" in told["system_scopes"]["network_rx_bps"]
+    assert len(json.loads(memscoped.run("system", demo.pid, "--json", "--last", "0.001")[0])["host_snapshots"]) < 3
+    shown, _ = memscoped.run("system", demo.pid)
+    assert re.search(r"memory usage bytes +[0-9.]+ MiB +[0-9.]+ [MG]iB +resident set", shown), shown
+    assert re.search(r"gpu usage percent +[0-9.%\N{EN DASH} ]+", shown), shown
+    memscoped.run("detach", demo.pid, "--out", "r")
+    assert json.loads(memscoped.run("system", told["session_id"], "--json")[0])["system_snapshots"]
