@@ -30,7 +30,8 @@ __main__.main()
 
 
 def test_threads_that_are_in_the_store_do_not_change_the_exit_code() -> None:
-    for end, code in (("return 3", 3), ("sys.exit(2)", 2), ("sys.exit()", 0), ("raise KeyboardInterrupt", 130)):
+    ways = {"return 3": 3, "sys.exit(2)": 2, "sys.exit()": 0, "raise KeyboardInterrupt": 130}
+    for end, code in ways.items():
         command = [sys.executable, "-c", PROGRAM.format(end=end)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (code, "said\n", ""), end
@@ -41,5 +42,5 @@ def test_a_reader_that_has_gone_changes_nothing_either() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
-        assert process.wait(60) in (0, 1)
+        assert process.wait(60) == 0
         assert b"Traceback" not in process.stderr.read()
