@@ -378,6 +378,8 @@ class Tracker:
     def _shipper_lost(self, session_id: str, one: _Tracked) -> None:
         """What it sent is stored. Another takes over on the same rings; where none can, the target goes quiet
         and the hooks are taken out of it."""
+        if one.tracking.shipper.alive:  # found dead twice: whoever came first has seen to it
+            return
         entry = self._book.get(session_id)
         self._await_silence(entry, one)
         if not entry.ended.is_set() and self._succeeded(entry, one):

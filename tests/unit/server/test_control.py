@@ -13,7 +13,7 @@ from memscope_daemon.render.formats import FORMATS
 from memscope_daemon.server import tracking as tracking_module
 from tests.support.waiting import until
 from tests.unit.server.mini_shipper import SESSION_ID, MiniShipper, batch, dictionary, events, hello
-from tests.unit.server.serving import FakeTracking, Serving
+from tests.unit.server.serving import FakeShipper, FakeTracking, Serving
 
 EVERYTHING = Sampling.rate(1.0, seed=7)
 PID = os.getpid()
@@ -292,6 +292,34 @@ def test_a_shipper_that_dies_ends_its_session_by_name(serving: Serving, client: 
     until(lambda: not client.sessions(), "the session to end")
     (ended,) = client.sessions(include_ended=True)
     assert (ended.session_id, ended.end_reason) == (session.session_id, "shipper_lost")
+
+
+class SeenDeadOnce(FakeShipper):
+    """As it is when another has taken over between the watcher's look and what comes of it."""
+
+    looks = 0
+    is_running = True
+
+    @property
+    def alive(self) -> bool:
+        self.looks += 1
+        return self.is_running and self.looks > 1
+
+    @alive.setter
+    def alive(self, alive: bool) -> None:
+        self.is_running = alive
+
+
+def test_a_shipper_that_was_seen_dead_and_has_a_successor_by_now_keeps_nobody_waiting(
+    serving: Serving, client: Client
+) -> None:
+    session = client.attach(PID, Sampling.rate(1.0)).result()
+    (tracking,) = serving.made
+    seen = SeenDeadOnce()
+    tracking.shipper = seen
+    until(lambda: seen.looks > 2, "the watcher to look again")
+    assert client.detach(session.session_id, timeout_s=20.0).end_reason == "detached"
+    assert tracking.resumed == []
 
 
 def test_a_shipper_that_dies_has_a_successor_that_goes_on_where_it_stopped(
