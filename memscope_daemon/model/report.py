@@ -33,8 +33,8 @@ class Site:
     """An allocation site: the innermost frame. An empty ``file`` is the site of what has no Python frame.
 
     ``impact``: blocks × bytes allocated; ``is_hot``: see :data:`HOT_COUNT`. ``peak_share``: of what was live
-    at the session's high-water mark, 0 to 1. ``pattern``: how its allocations lie in time; empty: too few
-    samples.
+    at the session's high-water mark, 0 to 1. ``pattern``: how its allocations lie in time, as far back as
+    events are kept; empty: too few samples.
     """
 
     function: str
