@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from memscope_client import Sampling
+from memscope_client import Sampling, Session, WatchPoint
 from tests.support.daemon import Serving, command, environment, memscoped, serving
 from tests.support.outside import image_words, shim_mappings
 from tests.support.targets import PROGRAMS
@@ -90,9 +91,15 @@ def test_attach_on_a_terminal_shows_the_line_that_leaks_and_never_writes_to_the_
     demo.check_streams()
 
 
+def newest_point(daemon: Serving, session: Session) -> WatchPoint:
+    with contextlib.closing(daemon.client.watch(session.session_id, after=None)) as points:
+        return next(points)
+
+
 def test_top_once_says_what_the_client_is_told(daemon: Serving, folder: Path, demo: Demo) -> None:
     session = daemon.client.attach(demo.pid, sampling()).result()
-    until(lambda: daemon.client.figures(session.session_id, site_count=1).sites, "the first sites")
+    # the view has points of each second, the newest of which is older than what is asked for now
+    until(lambda: newest_point(daemon, session).figures.allocated_bytes.value, "a point with figures")
     before = daemon.client.figures(session.session_id)
     told = json.loads(once(folder, daemon, str(demo.pid), "--json"))
     after = daemon.client.figures(session.session_id)

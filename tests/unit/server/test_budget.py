@@ -27,27 +27,55 @@ from tests.unit.server.serving import Serving
 
 EVERYTHING = Sampling.rate(1.0, depth=20)
 MS = 1_000_000
+NEVER_NS = 1 << 62
+
+
+class BatchClock:
+    """Time goes by with the batches that the daemon has taken, 10 ms each: however slow the machine is, no
+    more of it goes by between a step and the next batch."""
+
+    ns = 0
+
+    @classmethod
+    def monotonic_ns(cls) -> int:
+        return cls.ns
 
 
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    look = keeper.BudgetKeeper.look
+
+    def look_at_batches(self: Any) -> bool:
+        BatchClock.ns = max(BatchClock.ns, 10 * self._entry.counters.time_ns)
+        return look(self)
+
+    monkeypatch.setattr(BatchClock, "ns", 1)
+    monkeypatch.setattr(keeper, "clock", BatchClock)
+    monkeypatch.setattr(keeper.BudgetKeeper, "look", look_at_batches)
     monkeypatch.setattr(tracking_module, "LOOK_EACH_S", 0.01)
     monkeypatch.setattr(keeper, "LOOK_NS", 20 * MS)
     monkeypatch.setattr(controller, "SETTLE_NS", 40 * MS)
     monkeypatch.setattr(controller, "OVER_NS", 60 * MS)
     monkeypatch.setattr(controller, "DETACH_NS", 60 * MS)
     monkeypatch.setattr(controller, "PATIENCE_NS", 200 * MS)
-    monkeypatch.setattr(cost, "MEMORY_NS", 20 * MS)
+    monkeypatch.setattr(cost, "MEMORY_NS", 4 * MS)  # what was before a step is forgotten within SETTLE_NS
 
 
 class Costly:
-    """Keeps sending batches; from one to the next ``spent_ns`` are said to go into the slow path."""
+    """Keeps sending batches; from one to the next ``spent_ns`` are said to go into the slow path,
+    and nothing any more once ``until_step`` has been taken: each batch waits until that before it was taken
+    in, or the next steps would follow."""
 
     def __init__(
-        self, wire: MiniShipper, spent_ns: int = 300 * MS, so_far_ns: int = 0, first: int = 2
+        self,
+        wire: MiniShipper,
+        spent_ns: int = 300 * MS,
+        so_far_ns: int = 0,
+        first: int = 2,
+        until_step: tuple[Client, Session, str] | None = None,
     ) -> None:
         self.wire, self.spent_ns = wire, spent_ns
-        self._number, self._total_ns = first, so_far_ns
+        self._until_step, self._number, self._total_ns = until_step, first, so_far_ns
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -61,10 +89,20 @@ class Costly:
 
     def _run(self) -> None:
         while not self._ending.wait(0.01):
+            if self.spent_ns and self._is_enough():
+                self.spent_ns = 0
             self._total_ns += self.spent_ns
             passes = pb.PassCosts(timed_one_in=2, gil_timed_ns=self._total_ns // 2)
             self.wire.send(batch(self._number, events(size_bytes=[31]), passes=passes))
             self._number += 1
+
+    def _is_enough(self) -> bool:
+        if self._until_step is None:
+            return False
+        client, session, step = self._until_step
+        before_ns = (self._number - 1) * MS
+        until(lambda: client.figures(session.session_id).figures.time_ns >= before_ns, "the batch before")
+        return now(client, session).step == step
 
 
 @pytest.fixture
@@ -137,22 +175,21 @@ def test_the_report_says_which_step_was_in_force_when_and_why(
 
 
 def test_when_the_load_has_gone_the_sampling_is_again_as_asked_for(
-    client: Client, session: Session, wire: MiniShipper, monkeypatch: pytest.MonkeyPatch
+    client: Client, session: Session, wire: MiniShipper
 ) -> None:
-    with Costly(wire) as costly:
+    with Costly(wire, until_step=(client, session, "fewer_samples")):
         until(lambda: now(client, session).step == "fewer_samples", "a step back")
-        costly.spent_ns = 0
         until(lambda: now(client, session).step == "full", "a step forth")
     again = now(client, session).sampling
     assert again == session.sampling
 
 
 def test_a_sampling_that_somebody_sets_is_what_is_asked_for_from_then_on(
-    client: Client, session: Session, wire: MiniShipper
+    client: Client, session: Session, wire: MiniShipper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Costly(wire) as costly:
+    monkeypatch.setattr(controller, "PATIENCE_NS", NEVER_NS)
+    with Costly(wire, until_step=(client, session, "fewer_samples")):
         until(lambda: now(client, session).step == "fewer_samples", "a step back")
-        costly.spent_ns = 0
         client.set_sampling(session.session_id, Sampling.bytes(65_537.0))
         until(lambda: now(client, session).step == "full", "the step to be full")
         until(lambda: len(client.report(session.session_id).steps) == 3, "the step to be noted")
@@ -182,13 +219,16 @@ def test_a_budget_that_makes_no_sense_is_refused(client: Client, percent: float)
     assert refused.value.exit_code == 2
 
 
-def test_a_daemon_that_comes_after_goes_on_with_the_budget(folder: Path) -> None:
+def test_a_daemon_that_comes_after_goes_on_with_the_budget(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controller, "PATIENCE_NS", NEVER_NS)
     with Serving(folder) as serving, Client(serving.address) as client:
         session = client.attach(os.getpid(), EVERYTHING, max_overhead_percent=5.0, history="testing").result()
         wire = serving.made[0].wire
         assert wire is not None
         wire.send(batch(1, events(size_bytes=[31]), dictionary=dictionary(1)))
-        with Costly(wire):
+        with Costly(wire, until_step=(client, session, "fewer_samples")):
             until(lambda: now(client, session).step == "fewer_samples", "a step back")
         before = now(client, session)
         written = document(client, session)
