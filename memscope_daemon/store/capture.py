@@ -28,7 +28,7 @@ from memscope_daemon.store.engine import DATABASE, MEMORY_LIMIT, Engine, Engines
 #: What was stored lies in DuckDB's memory as well, some 100 bytes an event, until so many have come; roughly,
 #: so that sessions which began together do not all write at once. To write them into the file proper takes
 #: three syncs and up to some MB of the disk, so it is not done all the time.
-SETTLE_ROWS, SETTLE_EACH_NS = 4096, 15_000_000_000
+SETTLE_ROWS, SETTLE_EACH_NS = 1024, 15_000_000_000
 #: Nothing is as small, so DuckDB goes through all it holds, and also forgets what it remembers of pages that
 #: are gone (a kilobyte each commit, up to some MB).
 SETTLED_LIMIT = "0B"
