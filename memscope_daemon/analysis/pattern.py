@@ -20,7 +20,7 @@ import numpy as np
 from memscope_daemon.model.columns import Floats
 
 SLICES = 24
-SAMPLES_MIN = 20
+SAMPLES_MIN, SLICES_MIN = 20, 6
 SIGMAS = 3.5  # of trend or scatter before they are believed: 1 in 2,000 by chance
 CHANGE_MIN = 0.5  # of the mean, from the first third to the last one: a trend worth a word
 MOST = 0.9  # of what a sporadic site allocates lies in so few of the slices:
@@ -30,8 +30,10 @@ FEW = 0.25
 def pattern(amounts: Floats, variances: Floats, samples: int) -> str:
     """The word for one site; empty: too few samples. ``amounts``: by slice, with their ``variances``."""
     count = len(amounts)
+    if samples < SAMPLES_MIN or count < SLICES_MIN:
+        return ""
     mean, variance = float(amounts.mean()), float(variances.mean())
-    if samples < SAMPLES_MIN or count < 6 or variance <= 0.0:
+    if variance <= 0.0:
         return ""
     places = np.arange(count) - (count - 1) / 2.0
     slope = float(places @ amounts) / math.sqrt(variance * float(places @ places))
