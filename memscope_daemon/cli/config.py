@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from typing import Any
 
 from memscope_daemon.cli.messages import say
+from memscope_daemon.cli.output import print_json
 from memscope_daemon.errors import ExitCode
 
 SCHEMA = "memscope.config/1"
@@ -56,8 +55,7 @@ def _show(as_json: bool) -> None:
         say(f"{name} in the environment is no setting" + (f"; did you mean {near}?" if near else ""))
     if as_json:
         document = {"schema": SCHEMA, "file": str(file), "file_exists": file.exists(), "settings": rows}
-        json.dump(document, sys.stdout, indent=2)
-        print()
+        print_json(document)
         return
     width = max(len(str(row["value"] or "")) for row in rows)
     for row in rows:

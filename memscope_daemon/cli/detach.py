@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     for client in clients((args.daemon,) if args.daemon else config.known_addresses()):
         with client:
-            for session in sessions_of(client, str(args.pid), include_ended=False):
+            for session in sessions_of(client, str(args.pid)):
                 if not session.is_ended:
                     return _end(client, session, args)
     return _take_out(args.pid)

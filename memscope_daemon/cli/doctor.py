@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from memscope_daemon.cli.arguments import positive_pid
+from memscope_daemon.cli.output import print_json
 from memscope_daemon.errors import ExitCode
 from memscope_daemon.model.diagnosis import Finding
 
@@ -60,8 +59,7 @@ def _print_json(pid: int | None, host: Sequence[Finding], process: Sequence[Find
 
     ok = all(one.ok for one in (*host, *process))
     document = {"schema": SCHEMA, "ok": ok, "host": rows(host), "pid": pid, "process": rows(process)}
-    json.dump(document, sys.stdout, indent=2)
-    print()
+    print_json(document)
 
 
 def _print_text(pid: int | None, host: Sequence[Finding], process: Sequence[Finding]) -> None:

@@ -22,9 +22,8 @@ def find_session(selector: str, daemon_address: str | None) -> tuple[Client, Ses
     :raises DaemonError: nobody answers at ``daemon_address``.
     :raises AnalysisError: code ``session.not-found``: no daemon knows of one.
     """
-    answering = clients(config.known_addresses()) if daemon_address is None else (running(daemon_address),)
     found: list[tuple[Client, Session]] = []
-    for client in answering:
+    for client in clients_of(daemon_address):
         if sessions := sessions_of(client, selector, include_ended=True):
             found.append((client, max(sessions, key=_rank)))
         else:
@@ -36,6 +35,14 @@ def find_session(selector: str, daemon_address: str | None) -> tuple[Client, Ses
         if client is not best[0]:
             client.close()
     return best
+
+
+def clients_of(daemon_address: str | None) -> Iterable[Client]:
+    """Of that daemon, or of each of this user's that answers; whoever takes one closes it.
+
+    :raises DaemonError: nobody answers at ``daemon_address``.
+    """
+    return (running(daemon_address),) if daemon_address else clients(config.known_addresses())
 
 
 def clients(addresses: Iterable[str]) -> Iterator[Client]:
@@ -50,14 +57,16 @@ def clients(addresses: Iterable[str]) -> Iterator[Client]:
             yield client
 
 
-def sessions_of(client: Client, selector: str, *, include_ended: bool) -> tuple[Session, ...]:
-    """The sessions of that daemon that the selector names."""
+def sessions_of(
+    client: Client, selector: str | None = None, *, include_ended: bool = False
+) -> tuple[Session, ...]:
+    """The sessions of that daemon, or those of them that the selector names."""
     try:
         known = client.sessions(include_ended=include_ended)
     except DaemonError as error:  # one that was just about to end knows of no session
         say(f"{client.address}: {error.message}")
         return ()
-    return tuple(session for session in known if _is_named(session, selector))
+    return tuple(session for session in known if selector is None or _is_named(session, selector))
 
 
 def _is_named(session: Session, selector: str) -> bool:

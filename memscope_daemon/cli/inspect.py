@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from memscope_daemon.cli.arguments import add_pid, seconds
+from memscope_daemon.cli.output import print_json
 from memscope_daemon.errors import ExitCode
 
 SCHEMA = "memscope.inspect/1"
@@ -53,11 +52,11 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             raise
         answer = {"code": refusal.code, "message": refusal.message, "next_step": refusal.next_step}
-        _print_json({"schema": SCHEMA, "ok": False, "pid": args.pid, **answer})
+        print_json({"schema": SCHEMA, "ok": False, "pid": args.pid, **answer})
         return refusal.exit_code
     if args.json:
         head = {"schema": SCHEMA, "ok": True, "pid": args.pid, "program": program_of(args.pid)}
-        _print_json({**head, "threads": threads})
+        print_json({**head, "threads": threads})
     else:
         print("\n".join(_lines(args.pid, program_of(args.pid), threads)))
     return int(ExitCode.DONE)
@@ -102,8 +101,3 @@ def _lines(pid: int, program: str, threads: list[dict[str, Any]]) -> Iterator[st
         yield printable(f"thread {thread['native_id'] or '?'} {thread['name'] or '(no name)'}: {state}{gil}")
         for frame in thread["frames"]:
             yield printable(f"    {frame['function'] or '?'} ({frame['file'] or '?'}:{frame['line'] or '?'})")
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    json.dump(document, sys.stdout, indent=2)
-    print()

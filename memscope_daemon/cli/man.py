@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from memscope_daemon import __version__
+from memscope_daemon.settings import SETTINGS
 
 EXAMPLES = """\
 examples:
@@ -15,11 +16,10 @@ examples:
   memscoped man | man -l -                 read it now
 """
 ENVIRONMENT = (
-    ("MEMSCOPE_DAEMON", "where the daemon is: unix:/PATH or HOST:PORT"),
-    ("MEMSCOPE_STATE_DIR", "folder of captures, reports and logs; else $XDG_STATE_HOME/memscope"),
-    ("MEMSCOPE_KEEP", "how much of captures of sessions that are over is kept, as in 10G"),
-    ("MEMSCOPE_HISTORY", "how many events are kept one by one where --history is not given"),
-    ("MEMSCOPE_MAX_OVERHEAD", "the budget, in percent, where --max-overhead is not given"),
+    *(
+        (setting.variable, f"{setting.help} (default: {setting.default or 'none'})")
+        for setting in SETTINGS.values()
+    ),
     ("XDG_RUNTIME_DIR", "the sockets are in its folder memscope"),
     ("NO_COLOR", "no colours in tables and in the live view"),
 )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from memscope_daemon.cli.messages import say
+from memscope_daemon.cli.output import aligned, print_json
 from memscope_daemon.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ examples:
   memscoped ps --json | jq '.processes[] | select(.memscope == "left_behind") | .pid'
 """
 HEADS = ("PID", "USER", "PYTHON", "RSS", "CPU", "AGE", "PROGRAM", "MEMSCOPE")
-RIGHT = frozenset({"PID", "RSS", "CPU", "AGE"})
+RIGHT = frozenset(map(HEADS.index, ("PID", "RSS", "CPU", "AGE")))
 
 
 def register(commands: Any) -> None:
@@ -79,8 +79,7 @@ def run(args: argparse.Namespace) -> int:
     rows = with_sessions(list_pythons(), _sessions())
     shown = [row for row in rows if args.all or row.state != "none" or not row.process.objection]
     if args.json:
-        json.dump({"schema": SCHEMA, "processes": [_document(row) for row in shown]}, sys.stdout, indent=2)
-        print()
+        print_json({"schema": SCHEMA, "processes": [_document(row) for row in shown]})
     else:
         _print(shown)
         if hidden := len(rows) - len(shown):
@@ -110,18 +109,12 @@ def _sessions() -> list[tuple[str, Session]]:
     addresses = [at for at in config.known_addresses() if _may_answer(at)]
     if not addresses:
         return []  # and gRPC is not needed
-    from memscope_client import DaemonError
-    from memscope_daemon.cli.endpoint import reach
+    from memscope_daemon.cli.find import clients, sessions_of
 
     found = []
-    for address in addresses:
-        try:
-            client = reach(address)
-            if client is not None:
-                with client:
-                    found += [(address, session) for session in client.sessions()]
-        except DaemonError as error:
-            say(f"{address}: {error.message}")
+    for client in clients(addresses):
+        with client:
+            found += [(client.address, session) for session in sessions_of(client)]
     return found
 
 
@@ -158,14 +151,9 @@ def _print(rows: Sequence[Row]) -> None:
     from memscope_daemon.cli.text import printable
 
     cells = [HEADS, *(tuple(map(printable, _cells(row))) for row in rows)]
-    widths = [max(len(line[at]) for line in cells) for at in range(len(HEADS))]
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in cells:
-        columns = [
-            text.rjust(width) if head in RIGHT else text.ljust(width)
-            for head, text, width in zip(HEADS, line, widths, strict=True)
-        ]
-        print("  ".join(columns).rstrip()[:room])
+    for line in aligned(cells, RIGHT):
+        print(line[:room])
 
 
 def _cells(row: Row) -> tuple[str, ...]:

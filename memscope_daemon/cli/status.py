@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
-import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from memscope_daemon.cli.arguments import pid_or_session
+from memscope_daemon.cli.output import print_json
 from memscope_daemon.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -57,8 +56,7 @@ class Line:
 def run(args: argparse.Namespace) -> int:
     lines = list(_one(args) if args.session else _all(args))
     if args.json:
-        json.dump({"schema": SCHEMA, "sessions": [_document(line) for line in lines]}, sys.stdout, indent=2)
-        print()
+        print_json({"schema": SCHEMA, "sessions": [_document(line) for line in lines]})
     else:
         print("\n".join(_text(lines)))
     return int(ExitCode.DONE)
@@ -73,14 +71,11 @@ def _one(args: argparse.Namespace) -> Iterator[Line]:
 
 
 def _all(args: argparse.Namespace) -> Iterator[Line]:
-    from memscope_daemon import config
-    from memscope_daemon.cli.endpoint import running
-    from memscope_daemon.cli.find import clients
+    from memscope_daemon.cli.find import clients_of, sessions_of
 
-    answering = (running(args.daemon),) if args.daemon else clients(config.known_addresses())
-    for client in answering:
+    for client in clients_of(args.daemon):
         with client:
-            for session in client.sessions(include_ended=args.all):
+            for session in sessions_of(client, include_ended=args.all):
                 yield _look(client, session)
 
 

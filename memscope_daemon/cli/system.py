@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 from memscope_daemon.cli.arguments import add_session, checked, seconds
+from memscope_daemon.cli.output import print_json
 from memscope_daemon.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ def run(args: argparse.Namespace) -> int:
     with client:
         target, host = (_series(client, session, args, host=of_host) for of_host in (False, True))
     if args.json:
-        json.dump(_document(session, target, host), sys.stdout, indent=2, allow_nan=False)
-        print()
+        print_json(_document(session, target, host))
     else:
         _print(session, target, host)
     return int(ExitCode.DONE)
@@ -104,7 +102,7 @@ def _print(session: Session, target: SystemSamples, host: SystemSamples) -> None
 
 
 def _figures() -> dict[str, Callable[[Any], str]]:
-    """How each figure of a a sample is told, in the order in which they stand."""
+    """How each figure of a sample is told, in the order in which they stand."""
     from memscope_daemon.cli import text
 
     def percent(value: float) -> str:

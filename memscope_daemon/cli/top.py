@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from memscope_daemon.cli.arguments import add_refresh
-from memscope_daemon.cli.messages import say
 from memscope_daemon.errors import ConfigurationError, ExitCode
 
 if TYPE_CHECKING:
@@ -80,23 +79,10 @@ def _require_terminal() -> None:
 
 def _sessions(address: str | None, stack: contextlib.ExitStack) -> list[Known]:
     """Of the daemon that was named, or of each of this user's."""
-    from memscope_client import DaemonError
-    from memscope_daemon import config
-    from memscope_daemon.cli.endpoint import reach, running
+    from memscope_daemon.cli.find import clients_of, sessions_of
 
-    if address is not None:
-        client = stack.enter_context(running(address))
-        return [Known(client, session) for session in client.sessions()]
-    found = []
-    for known in config.known_addresses():
-        try:
-            client_there = reach(known)
-            if client_there is not None:
-                client = stack.enter_context(client_there)
-                found += [Known(client, session) for session in client.sessions()]
-        except DaemonError as error:
-            say(f"{known}: {error.message}")
-    return found
+    answering = map(stack.enter_context, clients_of(address))
+    return [Known(client, session) for client in answering for session in sessions_of(client)]
 
 
 def _matching(known: Sequence[Known], which: str | None) -> list[Known]:

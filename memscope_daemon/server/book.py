@@ -67,7 +67,7 @@ class SessionBook:
             if info.session_id in self._entries:
                 return self._entries[info.session_id]
             self._make_room()
-            path = self._folder / f"{info.session_id}.duckdb"
+            path = self._folder / f"{info.session_id}{retention.SUFFIX}"
             entry = Entry(info, path, self._history, self._engines)
             try:
                 entry.open()

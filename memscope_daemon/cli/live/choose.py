@@ -10,9 +10,10 @@ from rich.text import Text
 from memscope_client import Session
 from memscope_daemon.cli import text
 from memscope_daemon.cli.live.draw import Size
+from memscope_daemon.cli.output import aligned
 
-HEADS = ("session", "pid", "python", "time", "state")
-NUMBERS = frozenset({"pid", "time"})
+HEADS = ("session", "pid", "python", "time", "state", "program")
+RIGHT = frozenset(map(HEADS.index, ("pid", "time")))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,20 +49,8 @@ def lines(sessions: Sequence[Session], choice: Choice, size: Size) -> list[Text]
 
 def table(sessions: Sequence[Session]) -> list[str]:
     """A heading and a line for each, two characters in."""
-    cells = [HEADS, *(_cells(session) for session in sessions)]
-    widths = [max(len(row[at]) for row in cells) for at in range(len(HEADS))]
-    programs = ["program", *(text.printable(session.target.program) for session in sessions)]
-    return [
-        "  " + "  ".join([*_padded(row, widths), program])
-        for row, program in zip(cells, programs, strict=True)
-    ]
-
-
-def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    return [
-        cell.rjust(width) if head in NUMBERS else cell.ljust(width)
-        for head, cell, width in zip(HEADS, row, widths, strict=True)
-    ]
+    rows = [HEADS, *(_cells(session) for session in sessions)]
+    return [f"  {line}" for line in aligned(rows, RIGHT)]
 
 
 def _cells(session: Session) -> tuple[str, ...]:
@@ -71,4 +60,5 @@ def _cells(session: Session) -> tuple[str, ...]:
         text.printable(session.target.python_version) or "not known",
         text.duration_text(session.duration_ns / 1e9),
         "paused" if session.paused and not session.is_ended else session.state,
+        text.printable(session.target.program),
     )
