@@ -22,7 +22,7 @@ from memscope_daemon.server.old_points import OldPoint, OldPoints
 POINTS_MAX = 7_200  # of one session that lie in a file: two hours
 #: So many are kept in memory, and up to twice as many before the older half goes to the file. Their figures
 #: are made together then.
-KEPT = 128
+KEPT = 16
 #: Figures are made of so many at a time.
 MADE_AT_ONCE = 512
 
