@@ -165,10 +165,10 @@ def take(*values, **named):
 
 
 def arguments():
-    rows, waiting, registry = [], collections.deque(), {}
+    rows, waiting, listing = [], collections.deque(), {}
     rows.append(bytes(5449))  #: 5449 rows.append()
     waiting.appendleft(bytes(5471))  #: 5471 waiting.appendleft()
-    registry.update(blob=bytes(5477))  #: 5477 registry.update(blob)
+    listing.update(blob=bytes(5477))  #: 5477 listing.update(blob)
     take(bytes(5479))  #: 5479 take()
     take(1, blob=bytes(5483))  #: 5483 take(blob)
     take(*[bytes(5501)])  #: 5501 take()
@@ -182,7 +182,7 @@ def arguments():
         "lines",
         bytes(5531),  #: 5531 take()
     )
-    take(rows, waiting, registry, kept)
+    take(rows, waiting, listing, kept)
 
 
 # --- unpacking ------------------------------------------------------------------------
