@@ -50,7 +50,9 @@ POLL_FAST_S, POLL_SLOW_S, POLL_FAST_NS = 0.0002, 0.002, 50_000_000
 BLOCKED_MAIN_NS = 500_000_000
 WAITING_NOTE_NS = 1_000_000_000
 CANCEL_GRACE_NS = 1_000_000_000
-LINGER_NS = 60_000_000_000
+#: A call that was given up goes by when what holds the GIL lets go of it, which may take hours.
+LINGER_NS, LINGER_OFTEN_NS = 24 * 3600 * 1_000_000_000, 60_000_000_000
+LINGER_OFTEN_S, LINGER_SELDOM_S = 0.1, 1.0
 QUEUE_FULL_TRIES, QUEUE_FULL_NAP_S = 10, 0.05
 _ERRNO_MAX = 4095
 _PROT_RW, _PROT_RX, _MAP_PRIVATE_ANONYMOUS = 3, 5, 0x22
@@ -427,9 +429,9 @@ class Tracer:
         return not self._queued
 
     def linger(self, declined: bool = False) -> None:
-        """After the result: waits a while for cancelled calls to pass by, and takes their regions out, and
-        the shared memory if no hooks came of it."""
-        limit = time.monotonic_ns() + LINGER_NS
+        """After the result: waits for cancelled calls to pass by, and takes their regions out, and the shared
+        memory if no hooks came of it."""
+        began_ns = time.monotonic_ns()
         region = self._region if self._region is not None and not self._region.is_spent else None
         if region is not None and self._route is not None:
             self._queued.append((region, self._route))
@@ -437,8 +439,9 @@ class Tracer:
             for idle in self._mapped:
                 if not idle.is_spent and all(idle is not queued for queued, _ in self._queued):
                     self._unmap(idle, 0)
-        while not self._clean_queued(declined) and time.monotonic_ns() < limit:
-            time.sleep(0.1)
+        while not self._clean_queued(declined) and (waited_ns := time.monotonic_ns() - began_ns) < LINGER_NS:
+            time.sleep(LINGER_OFTEN_S if waited_ns < LINGER_OFTEN_NS else LINGER_SELDOM_S)
+            self._check_alive()
         if declined and self.left_behind and not self._queued:
             self._unmap(None, self._shared_address)
 
@@ -474,6 +477,7 @@ def main(descriptor: int, warm_up: Callable[[], object] = bool) -> None:
     connection.close()
     if result.get("region_left") and not tracer.is_stuck:
         with contextlib.suppress(ProcessLookupError, Gone, Stuck, OSError):
+            os.chdir("/")  # it may be a while: no file system stays busy for it
             tracer.linger(declined=result["say"] == "declined")
 
 

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,7 +29,8 @@ SAID = "waiting for"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Hold:
-    """``how``: regex, sort or byte; ``where``: in the main thread or a worker."""
+    """``how``: regex, sort or byte; ``where``: in the main thread or a worker; ``seconds``: at least, and for
+    a byte after Ctrl-C."""
 
     how: str
     where: str
@@ -100,6 +102,8 @@ def is_left_on_ctrl_c(daemon: Serving, target: Target, hold: Hold) -> str:
         attaching.process.send_signal(signal.SIGINT)
         assert attaching.process.wait(LONGEST_S) == 128 + signal.SIGINT, attaching.said
         assert not image_words(target.pid).pointing_into(shim_mappings(target.pid))
+        if hold.how == "byte":
+            threading.Event().wait(hold.seconds)
         release()
     took_s = checked(target, hold)
     assert "tracking" not in attaching.said, attaching.said
