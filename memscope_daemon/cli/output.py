@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -13,6 +12,8 @@ def print_json(document: dict[str, Any]) -> None:
 
     :raises ValueError: there is one; nothing was written.
     """
+    import json
+
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 

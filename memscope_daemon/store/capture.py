@@ -21,7 +21,7 @@ from memscope_daemon.errors import SystemFailure
 from memscope_daemon.model.columns import COLUMN_TYPES, Array, Columns, EventKind
 from memscope_daemon.model.dictionary import DictionaryRows, LossRow
 from memscope_daemon.model.sums import Sums
-from memscope_daemon.model.system import NO_ROWS, ROW_NAMES
+from memscope_daemon.model.system import NO_ROWS, ROW, ROW_NAMES
 from memscope_daemon.store import schema
 from memscope_daemon.store.engine import DATABASE, MEMORY_LIMIT, Engine, Engines
 
@@ -33,9 +33,9 @@ SETTLE_ROWS, SETTLE_EACH_NS = 1024, 15_000_000_000
 #: are gone (a kilobyte each commit, up to some MB).
 SETTLED_LIMIT = "0B"
 COLUMN_NAMES = tuple(COLUMN_TYPES)
-#: So many events or fewer go in through arrays that DuckDB knows already: to tell it of others takes as long
-#: again as to store so few.
-FEW_ROWS = 512
+#: So many go in through arrays that DuckDB knows already: to tell it of others takes as long again as to
+#: store so few, and it remembers some 300 bytes of each that it was told of.
+FEW_ROWS, FEW_LOOKS = 512, 128
 
 Result = TypeVar("Result")
 
@@ -49,6 +49,7 @@ class Capture:
         self._noted: set[str] = set()  # names that are committed in the table meta
         self._rows_to_come, self._settled_ns = _some(SETTLE_ROWS), clock.monotonic_ns()
         self._few = {name: np.zeros(FEW_ROWS, dtype) for name, dtype in COLUMN_TYPES.items()}
+        self._few_looks = {name: np.zeros(FEW_LOOKS, ROW[name]) for name in ROW_NAMES}
         self.path = path
 
     @classmethod
@@ -178,6 +179,7 @@ class Capture:
         if tables and schema.SYSTEM_SAMPLES not in tables:
             self._connection.execute(schema.SYSTEM)
         self._connection.register("few_events", self._few)
+        self._connection.register("few_looks", self._few_looks)
 
     def _create(self) -> None:
         with self._transaction():
@@ -248,10 +250,15 @@ class Capture:
         self._rows_to_come -= count
 
     def _append_looks(self, looks: Array) -> None:
-        if len(looks):
-            arrays = {name: np.ascontiguousarray(looks[name]) for name in ROW_NAMES}
-            self._insert(schema.SYSTEM_SAMPLES, arrays)
-            self._rows_to_come -= len(looks)
+        for start in range(0, len(looks), FEW_LOOKS):
+            some = looks[start : start + FEW_LOOKS]
+            for name, array in self._few_looks.items():
+                array[: len(some)] = some[name]
+            names = ", ".join(ROW_NAMES)
+            self._connection.execute(
+                f"INSERT INTO {schema.SYSTEM_SAMPLES} SELECT {names} FROM few_looks LIMIT {len(some)}"
+            )
+        self._rows_to_come -= len(looks)
 
     def _replace_looks(self, first_ns: int, before_ns: int, looks: Array) -> None:
         with self._transaction():
