@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 
 from memscope_daemon.model.columns import Array
 from memscope_daemon.model.system import FIGURES, HOST, HOST_FIGURES, ROW
+from memscope_daemon.store import capture as capture_module
 from memscope_daemon.store import looks
-from memscope_daemon.store.capture import Capture
+from memscope_daemon.store.capture import FEW_LOOKS, Capture
 
 SECOND_NS = 1_000_000_000
 NAMES = (*FIGURES, *(HOST + name for name in HOST_FIGURES))
@@ -44,6 +46,50 @@ def test_what_was_seen_is_read_back_and_what_is_not_known_is_null_in_the_file(tm
         assert same(looks.after(capture, f"{HOST}timestamp", int(rows[4]["timestamp"]), 3), rows[5:8])
         sql = "SELECT count(*), count(gpu_memory_used), count(host_thread_count) FROM system_samples"
         assert capture.rows(sql) == [(23, 0, 23)]
+
+
+def test_many_looks_at_once_are_all_stored(tmp_path: Path) -> None:
+    rows = some_looks(2 * FEW_LOOKS + 3)
+    with contextlib.closing(Capture.open(tmp_path / "a.duckdb")) as capture:
+        capture.append((), (), (), {}, rows)
+        assert same(everything(capture), rows)
+
+
+MALLINFO = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+
+
+class Heap(ctypes.Structure):
+    """What mallinfo2 of glibc tells."""
+
+    _fields_ = tuple((name, ctypes.c_size_t) for name in MALLINFO.split())
+
+
+def malloc_bytes() -> int:
+    """In use, of all that malloc has given to this process."""
+    mallinfo = ctypes.CDLL(None).mallinfo2
+    mallinfo.restype = Heap
+    return int(mallinfo().uordblks)
+
+
+def test_memory_does_not_grow_with_the_number_of_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_module, "SETTLE_EACH_NS", 0)
+    monkeypatch.setattr(capture_module, "_some", int)
+
+    def append(count: int) -> None:
+        for _ in range(count):
+            capture.append((), (), (), {"last_batch": "7"}, some_looks(10))
+            capture.settle_if_due()
+        while capture._rows_to_come < capture_module.SETTLE_ROWS:  # until it has just been settled
+            capture.append((), (), (), {}, some_looks(10))
+            capture.settle_if_due()
+
+    with contextlib.closing(Capture.open(tmp_path / "a.duckdb")) as capture:
+        append(300)
+        before = malloc_bytes()
+        append(1000)
+        assert malloc_bytes() - before < 1000 * 100, "bytes that are remembered of each append"
 
 
 def test_a_capture_that_is_older_than_the_table_gets_it(tmp_path: Path) -> None:
