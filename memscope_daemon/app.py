@@ -23,6 +23,7 @@ from memscope_daemon.monitor.sampler import Sampler
 from memscope_daemon.server.auto_export import AutoExporter
 from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.control_service import Attempt
+from memscope_daemon.server.heap import keep_to_one_arena
 from memscope_daemon.server.host import Host
 from memscope_daemon.server.sessions import Entry
 from memscope_daemon.server.tracking import Tracker
@@ -149,6 +150,7 @@ class Daemon:
 
         :raises MemscopeError: the address or the folder cannot be used.
         """
+        keep_to_one_arena()
         self._make_folder()
         book = SessionBook(self._folder, self._keep_bytes, self._history)
         helpers = _Helpers(self._spare_count)
