@@ -278,10 +278,11 @@ def type_text(found):
     return f"{type(found).__module__}.{type(found).__qualname__}"
 
 
-def main(count):
+def main(kinds, count):
+    """Of a program made by the grammar, too."""
     everything, told = [], []
     numbers = itertools.count(100_000)
-    for kind, make in KINDS.items():
+    for kind, make in kinds.items():
         here = min(count, FEW.get(kind, count))
         kept = [make(next(numbers)) for _ in range(here)]
         for _ in range(here):
@@ -296,4 +297,4 @@ def main(count):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 500)
+    main(KINDS, int(sys.argv[1]) if len(sys.argv) > 1 else 500)

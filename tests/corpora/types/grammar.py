@@ -1,6 +1,7 @@
 """Programs that make objects of classes that a grammar thought of (see ../README.md).
 
-    grammar.py SEED [COUNT]      prints a program with so many kinds (40); it is run as by_hand.py is
+    grammar.py SEED [COUNT]      prints a program with so many kinds (40); it finds by_hand.py on its path,
+                                 and is run as that is
 
 A class is a list of bases, slots or none, a metaclass or none, a decorator or none, and a place where it is
 defined; what the program says of its objects' types is what Python itself says of them.
@@ -68,12 +69,13 @@ import fractions
 import functools
 import io
 import itertools
-import json
 import re
 import sys
 import threading
 import types
 import typing
+
+from by_hand import main
 
 
 class Meta(type):
@@ -95,28 +97,8 @@ def numbers_of(at):
 
 EPILOGUE = """
 
-def type_text(found):
-    return f"{type(found).__module__}.{type(found).__qualname__}"
-
-
-def main(count):
-    everything, told = [], []
-    numbers = itertools.count(100_000)
-    for kind, make in KINDS.items():
-        kept = [make(next(numbers)) for _ in range(count)]
-        for _ in range(count):
-            make(next(numbers))
-        everything.append(kept)
-        addresses = sorted({id(one) for one in kept})
-        told.append({"kind": kind, "type": type_text(kept[0]), "kept": addresses, "dropped": count})
-    for line in told:
-        print(json.dumps(line))
-    sys.stdout.flush()
-    sys.stdin.read()
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 500)
+    main(KINDS, int(sys.argv[1]) if len(sys.argv) > 1 else 500)
 """
 
 
