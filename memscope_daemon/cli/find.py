@@ -42,7 +42,7 @@ def clients_of(daemon_address: str | None) -> Iterable[Client]:
 
     :raises DaemonError: nobody answers at ``daemon_address``.
     """
-    return (running(daemon_address),) if daemon_address else clients(config.known_addresses())
+    return clients(config.known_addresses()) if daemon_address is None else (running(daemon_address),)
 
 
 def clients(addresses: Iterable[str]) -> Iterator[Client]:
@@ -60,7 +60,8 @@ def clients(addresses: Iterable[str]) -> Iterator[Client]:
 def sessions_of(
     client: Client, selector: str | None = None, *, include_ended: bool = False
 ) -> tuple[Session, ...]:
-    """The sessions of that daemon, or those of them that the selector names."""
+    """The sessions of that daemon, or those that the selector names; of one that fails, which is said,
+    none: others may have what is looked for."""
     try:
         known = client.sessions(include_ended=include_ended)
     except DaemonError as error:  # one that was just about to end knows of no session

@@ -71,11 +71,11 @@ def _one(args: argparse.Namespace) -> Iterator[Line]:
 
 
 def _all(args: argparse.Namespace) -> Iterator[Line]:
-    from memscope_daemon.cli.find import clients_of, sessions_of
+    from memscope_daemon.cli.find import clients_of
 
-    for client in clients_of(args.daemon):
+    for client in clients_of(args.daemon or None):
         with client:
-            for session in sessions_of(client, include_ended=args.all):
+            for session in client.sessions(include_ended=args.all):
                 yield _look(client, session)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import json
 import queue
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from memscope_daemon.cli.arguments import add_refresh
+from memscope_daemon.cli.output import print_json
 from memscope_daemon.errors import ConfigurationError, ExitCode
 
 if TYPE_CHECKING:
@@ -81,8 +81,11 @@ def _sessions(address: str | None, stack: contextlib.ExitStack) -> list[Known]:
     """Of the daemon that was named, or of each of this user's."""
     from memscope_daemon.cli.find import clients_of, sessions_of
 
-    answering = map(stack.enter_context, clients_of(address))
-    return [Known(client, session) for client in answering for session in sessions_of(client)]
+    found = []
+    for client in map(stack.enter_context, clients_of(address)):
+        listed = sessions_of(client) if address is None else client.sessions()
+        found += [Known(client, session) for session in listed]
+    return found
 
 
 def _matching(known: Sequence[Known], which: str | None) -> list[Known]:
@@ -105,17 +108,12 @@ def _once(known: Sequence[Known], as_json: bool) -> int:
     from memscope_daemon.cli.live import choose, once
 
     sessions = [one.session for one in known]
-    if len(known) == 1:
-        moment = _moment(known[0])
-        shown = _json(once.document(moment)) if as_json else _frame(moment)
+    moment = _moment(known[0]) if len(known) == 1 else None
+    if as_json:
+        print_json(once.document(moment) if moment else once.sessions_document(sessions))
     else:
-        shown = _json(once.sessions_document(sessions)) if as_json else "\n".join(choose.table(sessions))
-    print(shown)
+        print(_frame(moment) if moment else "\n".join(choose.table(sessions)))
     return int(ExitCode.DONE)
-
-
-def _json(document: dict[str, Any]) -> str:
-    return json.dumps(document, indent=2, allow_nan=False)
 
 
 def _moment(known: Known) -> Moment:

@@ -48,7 +48,7 @@ class Capture:
         self._connection = engine.attach(path.absolute())
         self._noted: set[str] = set()  # names that are committed in the table meta
         self._rows_to_come, self._settled_ns = _some(SETTLE_ROWS), clock.monotonic_ns()
-        self._few = {name: np.zeros(FEW_ROWS, dtype) for name, dtype in COLUMN_TYPES.items()}
+        self._few_events = {name: np.zeros(FEW_ROWS, dtype) for name, dtype in COLUMN_TYPES.items()}
         self._few_looks = {name: np.zeros(FEW_LOOKS, ROW[name]) for name in ROW_NAMES}
         self.path = path
 
@@ -178,7 +178,7 @@ class Capture:
             )
         if tables and schema.SYSTEM_SAMPLES not in tables:
             self._connection.execute(schema.SYSTEM)
-        self._connection.register("few_events", self._few)
+        self._connection.register("few_events", self._few_events)
         self._connection.register("few_looks", self._few_looks)
 
     def _create(self) -> None:
@@ -237,28 +237,14 @@ class Capture:
         self._noted |= meta.keys()
 
     def _append_events(self, columns: Sequence[Columns]) -> None:
-        parts = [batch.arrays() for batch in columns if batch.count]
-        count = sum(batch.count for batch in columns)
-        if 0 < count <= FEW_ROWS:
-            for name, array in self._few.items():
-                np.concatenate([part[name] for part in parts], out=array[:count])
-            names = ", ".join(COLUMN_NAMES)
-            self._connection.execute(f"INSERT INTO events SELECT {names} FROM few_events LIMIT {count}")
-        elif parts:
+        if parts := [batch.arrays() for batch in columns if batch.count]:
             arrays = {name: np.concatenate([part[name] for part in parts]) for name in COLUMN_NAMES}
-            self._insert("events", arrays)
-        self._rows_to_come -= count
+            self._insert_some("events", arrays, "few_events", self._few_events)
 
     def _append_looks(self, looks: Array) -> None:
-        for start in range(0, len(looks), FEW_LOOKS):
-            some = looks[start : start + FEW_LOOKS]
-            for name, array in self._few_looks.items():
-                array[: len(some)] = some[name]
-            names = ", ".join(ROW_NAMES)
-            self._connection.execute(
-                f"INSERT INTO {schema.SYSTEM_SAMPLES} SELECT {names} FROM few_looks LIMIT {len(some)}"
-            )
-        self._rows_to_come -= len(looks)
+        if len(looks):
+            arrays = {name: np.ascontiguousarray(looks[name]) for name in ROW_NAMES}
+            self._insert_some(schema.SYSTEM_SAMPLES, arrays, "few_looks", self._few_looks)
 
     def _replace_looks(self, first_ns: int, before_ns: int, looks: Array) -> None:
         with self._transaction():
@@ -303,6 +289,20 @@ class Capture:
         if rows:
             columns = zip(*rows, strict=True)
             self._insert(table, {f"c{at}": _array(values) for at, values in enumerate(columns)})
+
+    def _insert_some(
+        self, table: str, arrays: Mapping[str, Array], known: str, few: dict[str, Array]
+    ) -> None:
+        """By the arrays ``few``, which DuckDB knows as ``known``, where there is room in them."""
+        count = len(next(iter(arrays.values())))
+        self._rows_to_come -= count
+        if count > len(next(iter(few.values()))):
+            self._insert(table, arrays)
+            return
+        for name, values in arrays.items():
+            few[name][:count] = values
+        names = ", ".join(arrays)
+        self._connection.execute(f"INSERT INTO {table} SELECT {names} FROM {known} LIMIT {count}")
 
     def _insert(self, table: str, arrays: Mapping[str, Array]) -> None:
         self._connection.register("incoming", arrays)
