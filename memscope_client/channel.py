@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import tempfile
+import types
 from typing import TYPE_CHECKING, Any
 
 from memscope_client.errors import DaemonError
@@ -44,6 +46,29 @@ def open_aio_channel(address: str) -> Any:
     import grpc.aio
 
     return grpc.aio.insecure_channel(address, options=OPTIONS)
+
+
+class _NotLoaded(types.ModuleType):
+    """Stands for a module while another is loaded that mentions it, in annotations at most."""
+
+    def __getattr__(self, name: str) -> Any:
+        return Any
+
+
+def load_without_asyncio() -> None:
+    """Loads gRPC but for its half for asyncio, and our messages: for a program with one thread that wants its
+    answer soon. To be called before there is a channel, whose threads want their share of the time. Who
+    imports ``grpc.aio`` later gets it."""
+    if "grpc" in sys.modules:
+        return
+    _quiet()
+    sys.modules["grpc.aio"] = _NotLoaded("grpc.aio")
+    try:
+        import grpc
+    finally:
+        del sys.modules["grpc.aio"]
+    del grpc.aio
+    from memscope_client._pb import control_service_pb2_grpc  # noqa: F401
 
 
 def _quiet() -> None:

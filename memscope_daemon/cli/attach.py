@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
             "config.background-duration", "--background has no --duration", "leave one of the two out"
         )
     from memscope_daemon.cli.endpoint import reach, running
+    from memscope_daemon.cli.follow import Wanted
 
     try:
         client = reach(config.default_address()) if args.daemon is None else running(args.daemon)
@@ -103,8 +104,6 @@ def run(args: argparse.Namespace) -> int:
         from memscope_daemon.cli import agent
 
         return agent.run(args.pid, sampling, args.daemon, args.duration)
-    from memscope_daemon.cli.follow import Wanted
-
     wanted = Wanted(wire_sampling(sampling), overhead_of(args), args.history or "", auto_export)
     return _background(args, wanted, client) if args.background else _foreground(args, wanted, client)
 

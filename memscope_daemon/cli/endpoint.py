@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from memscope_client import Client, DaemonError
+from memscope_client.channel import load_without_asyncio
 from memscope_daemon import config
+from memscope_daemon.cli import loading
 from memscope_daemon.errors import SystemFailure
 
 PROBE_TIMEOUT_S = 2.0
@@ -27,7 +29,9 @@ def reach(address: str) -> Client | None:
     """
     path = config.socket_path(address)
     if path is not None and not path.exists():
+        loading.done()
         return None
+    load_without_asyncio()
     client = Client(address)
     try:
         client.require_protocol(timeout_s=PROBE_TIMEOUT_S)
@@ -36,6 +40,8 @@ def reach(address: str) -> Client | None:
         if error.is_unavailable:
             return None
         raise
+    finally:
+        loading.done()
     return client
 
 

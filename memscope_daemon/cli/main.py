@@ -3,54 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 from memscope_client.errors import DaemonError
 from memscope_daemon import __version__
-from memscope_daemon.cli import (
-    attach,
-    completion,
-    config,
-    detach,
-    doctor,
-    export,
-    inspect,
-    man,
-    mark,
-    pause,
-    ps,
-    report,
-    resume,
-    serve,
-    status,
-    system,
-    top,
-)
-from memscope_daemon.cli import set as set_
 from memscope_daemon.cli.messages import complain
 from memscope_daemon.errors import ExitCode, MemscopeError
 
+#: Each is a module of this package, and is loaded when it is wanted.
 COMMANDS = (
-    attach,
-    top,
-    status,
-    set_,
-    pause,
-    resume,
-    mark,
-    report,
-    export,
-    system,
-    detach,
-    ps,
-    inspect,
-    doctor,
-    serve,
-    config,
-    completion,
-    man,
+    "attach",
+    "top",
+    "status",
+    "set",
+    "pause",
+    "resume",
+    "mark",
+    "report",
+    "export",
+    "system",
+    "detach",
+    "ps",
+    "inspect",
+    "doctor",
+    "serve",
+    "config",
+    "completion",
+    "man",
 )
 
 DESCRIPTION = "A sampling memory profiler for CPython that attaches to a running process by its PID."
@@ -73,7 +55,8 @@ exit codes: 0 done, 1 failed, 2 usage, 3 refused (target untouched), 4 target en
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(only: str = "") -> argparse.ArgumentParser:
+    """With all commands; ``only``: with that one, which is quicker."""
     parser = argparse.ArgumentParser(
         prog="memscoped",
         description=DESCRIPTION,
@@ -82,15 +65,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"memscope {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.register(commands)
+    for name in (only,) if only in COMMANDS else COMMANDS:
+        importlib.import_module(f"{__package__}.{name}").register(commands)
     return parser
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one command; hands back its exit code."""
     try:
-        args = build_parser().parse_args(arguments)
+        args = build_parser(arguments[0] if arguments else "").parse_args(arguments)
         code = int(args.run(args))
         sys.stdout.flush()
     except (MemscopeError, DaemonError) as error:

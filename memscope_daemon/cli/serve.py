@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memscope_daemon.cli import loading
 from memscope_daemon.cli.arguments import add_formats, add_history
 from memscope_daemon.cli.messages import complain, say
 from memscope_daemon.errors import ExitCode
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from memscope_daemon.app import Daemon
     from memscope_daemon.cli.signals import SignalsAsEvents
 
+    loading.done()
     carried = config.carried_address(os.getpid()) if args.until_idle else None
     address = args.address or carried or config.default_address()
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()

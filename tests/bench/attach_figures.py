@@ -44,8 +44,10 @@ def show_gaps(daemon: Serving, interpreter: Interpreter, rounds: int) -> None:
 
 def show_first_event(daemon: Serving, interpreter: Interpreter, rounds: int) -> None:
     with Target(interpreter, "storm") as target:
-        took = [command_to_first_event_ns(daemon, target) for _ in range(rounds)]
-    print(f"command to first event, {interpreter.name}, storm: {told(took)}", flush=True)
+        for sampling in ((), ("--rate", "1")):
+            took = [command_to_first_event_ns(daemon, target, *sampling) for _ in range(rounds)]
+            words = " ".join(sampling) or "default sampling"
+            print(f"command to first event, {interpreter.name}, storm, {words}: {told(took)}", flush=True)
 
 
 def main() -> None:

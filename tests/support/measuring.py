@@ -54,12 +54,11 @@ def beat(target: Target) -> None:
     until(lambda: target.beats >= enough, "the heart to beat")
 
 
-def command_to_first_event_ns(daemon: Serving, target: Target) -> int:
+def command_to_first_event_ns(daemon: Serving, target: Target, *sampling: str) -> int:
     """From the start of ``memscoped attach`` to the target's first recorded allocation; a daemon runs."""
+    where = ("--background", "--history", "unbounded", "--daemon", daemon.address)
     began_ns = time.time_ns()
-    done = memscoped(
-        daemon.folder, "attach", str(target.pid), "--background", "--rate", "1", "--daemon", daemon.address
-    )
+    done = memscoped(daemon.folder, "attach", str(target.pid), *sampling, *where)
     assert done.returncode == 0, done.stderr
     session = daemon.client.detach(done.stdout.strip())
     return session.started_unix_ns + first_event_ns(session.store_path) - began_ns
