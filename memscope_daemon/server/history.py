@@ -22,6 +22,7 @@ from memscope_daemon.store.questions import Key
 from memscope_daemon.timeline.live import LIFETIMES, NOTHING, Balance, LiveDump, LiveState
 
 AGE_LOOKS = 20  # so often within the age
+SIZE_LOOK_ROWS = 1 << 10  # so many events between looks at the size: a look takes a millisecond
 NAMES = {Key.STACK: "stack", Key.THREAD: "thread", Key.DOMAIN: "domain"}
 
 
@@ -37,8 +38,8 @@ class Past:
         self._capture, self._by_bytes = capture, by_bytes
         figures = json.loads(capture.meta().get("forgotten", "{}"))
         self.raw_count = int(figures.pop("raw_count", 0))
-        self._dump = LiveDump(questions.forgotten(capture), figures)
-        self._aged_ns = 0
+        self._dump = LiveDump({} if capture.is_new else questions.forgotten(capture), figures)
+        self._aged_ns = self._sized_count = 0
 
     def state(self) -> LiveState:
         """What was live, and all sums, when the youngest forgotten event had come."""
@@ -102,7 +103,11 @@ class Past:
 
     def _by_size(self, stored_count: int) -> int:
         most = self.bounds.max_bytes
-        used = self._capture.used_bytes if most else 0
+        came_count = stored_count + self.event_count
+        if not most or came_count - self._sized_count < SIZE_LOOK_ROWS:
+            return 0
+        self._sized_count = came_count
+        used = self._capture.used_bytes
         return int(stored_count * (1.0 - self.bounds.keep_share * most / used)) if used > most else 0
 
     def _forget(self, cut: int) -> None:

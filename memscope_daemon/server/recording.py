@@ -103,7 +103,8 @@ class Recording:
         meta = self.noted = self._capture.meta()
         self.stored_batch = int(meta.get("last_batch", "0"))
         self._numbers = BatchNumbers(self.stored_batch)
-        self._replay(meta)
+        if not self._capture.is_new:
+            self._replay(meta)
 
     @property
     def has_room(self) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 
 from memscope_daemon import clock
 from memscope_daemon.errors import SystemFailure
+from memscope_daemon.files import write_whole
 from memscope_daemon.model.columns import COLUMN_TYPES, Array, Columns, EventKind
 from memscope_daemon.model.dictionary import DictionaryRows, LossRow
 from memscope_daemon.model.sums import Sums
@@ -36,15 +37,21 @@ COLUMN_NAMES = tuple(COLUMN_TYPES)
 #: So many go in through arrays that DuckDB knows already: to tell it of others takes as long again as to
 #: store so few, and it remembers some 300 bytes of each that it was told of.
 FEW_ROWS, FEW_LOOKS = 512, 128
+FEW_VALUES = 48  # of a table's rows that go in as values of a statement
 
 Result = TypeVar("Result")
 
 
 class Capture:
-    """A session's file, open for appending and for questions. Use :meth:`open`."""
+    """A session's file, open for appending and for questions. Use :meth:`open`. ``is_new``: nothing was in it
+    when it was opened."""
 
     def __init__(self, engines: Engines, engine: Engine, path: Path) -> None:
         self._engines, self._engine = engines, engine
+        blank = engines.blank  # others may be making the first file just now
+        self.is_new, self._is_blank = not path.exists(), bool(blank)
+        if self.is_new and blank:
+            write_whole(path, blank)
         self._connection = engine.attach(path.absolute())
         self._noted: set[str] = set()  # names that are committed in the table meta
         self._rows_to_come, self._settled_ns = _some(SETTLE_ROWS), clock.monotonic_ns()
@@ -159,12 +166,21 @@ class Capture:
         return _guarded("read", self.path, lambda: self._connection.execute(sql).fetchall())
 
     def _prepare(self) -> None:
+        if self.is_new:
+            self._create()
+            self._noted = {"store_version"}
+        else:
+            self._check()
+        self._connection.register("few_events", self._few_events)
+        self._connection.register("few_looks", self._few_looks)
+
+    def _check(self) -> None:
         found = self._connection.execute(
             f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{DATABASE}'"
         ).fetchall()
         tables = {name for (name,) in found}
-        if not tables:
-            self._create()
+        if not tables:  # whoever made it came no further
+            self._make_tables()
         meta = self.meta()
         self._noted = set(meta)
         version = meta.get("store_version")
@@ -178,10 +194,17 @@ class Capture:
             )
         if tables and schema.SYSTEM_SAMPLES not in tables:
             self._connection.execute(schema.SYSTEM)
-        self._connection.register("few_events", self._few_events)
-        self._connection.register("few_looks", self._few_looks)
 
     def _create(self) -> None:
+        """A file that begins as others of its engines did; the first of them is made by hand."""
+        if self._is_blank:
+            return
+        self._make_tables()
+        self._engine.detach(self._connection)  # so that all of it is in the file
+        self._engines.blank = self.path.read_bytes()
+        self._connection = self._engine.attach(self.path.absolute())
+
+    def _make_tables(self) -> None:
         with self._transaction():
             for statement in schema.CREATE:
                 self._connection.execute(statement)
@@ -285,8 +308,10 @@ class Capture:
         )
 
     def _insert_rows(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        """By column, because a statement for each row is a hundred times slower."""
-        if rows:
+        """A few in one statement; more by column, because a value takes a hundred times as long there."""
+        if 0 < len(rows) <= FEW_VALUES // len(rows[0]):
+            self._put("INSERT", table, rows)
+        elif rows:
             columns = zip(*rows, strict=True)
             self._insert(table, {f"c{at}": _array(values) for at, values in enumerate(columns)})
 
@@ -315,7 +340,7 @@ class Capture:
         """With every commit: a row that is updated where it stands costs less than one that is replaced, and
         leaves nothing behind in memory."""
         there = {name: value for name, value in meta.items() if name in self._noted}
-        self._replace("meta", [item for item in meta.items() if item[0] not in there])
+        self._insert_rows("meta", [item for item in meta.items() if item[0] not in there])
         if there:
             cases = " ".join(["WHEN ? THEN ?"] * len(there))
             names = ", ".join("?" * len(there))
@@ -325,13 +350,14 @@ class Capture:
             )
 
     def _replace(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        """In one statement: each costs milliseconds."""
         if rows:
-            row = f"({', '.join('?' * len(rows[0]))})"
-            values = [value for one in rows for value in one]
-            self._connection.execute(
-                f"INSERT OR REPLACE INTO {table} VALUES {', '.join([row] * len(rows))}", values
-            )
+            self._put("INSERT OR REPLACE", table, rows)
+
+    def _put(self, verb: str, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """In one statement: each costs milliseconds."""
+        row = f"({', '.join('?' * len(rows[0]))})"
+        values = [value for one in rows for value in one]
+        self._connection.execute(f"{verb} INTO {table} VALUES {', '.join([row] * len(rows))}", values)
 
     @contextlib.contextmanager
     def _transaction(self) -> Any:

@@ -91,9 +91,12 @@ class Engines:
     """Engines for the files of one folder. Safe to use from many threads.
 
     ``keeps``: so many that are not in use stay. The first is made ahead, behind the caller's back.
+    ``blank``: what a new file begins as, once somebody has made one; to make its tables takes five times as
+    long.
     """
 
     def __init__(self, folder: Path, keeps: int = KEPT_MAX) -> None:
+        self.blank = b""
         self._folder, self._keeps = folder.absolute(), keeps
         self._lock = threading.Lock()
         self._ready: list[Engine] = []

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ from memscope_daemon.ingest import dictionary as wire_dictionary
 from memscope_daemon.metadata.tables import Tables
 from memscope_daemon.model import lifetimes, sums
 from memscope_daemon.model.columns import COLUMN_TYPES, Columns
-from memscope_daemon.model.dictionary import LossRow
+from memscope_daemon.model.dictionary import DictionaryRows, FrameRow, LossRow
 from memscope_daemon.model.sampling import SamplingMode
 from memscope_daemon.store import capture as capture_module
-from memscope_daemon.store import questions
+from memscope_daemon.store import questions, schema
 from memscope_daemon.store.capture import FEW_ROWS, Capture
+from memscope_daemon.store.engine import Engines
 from memscope_daemon.store.questions import Key, Subset
 from tests.unit.server import mini_shipper
 
@@ -198,6 +200,7 @@ def test_sql_cannot_reach_beyond_the_file(tmp_path: Path) -> None:
 
 KILLED = """
 import os, signal, sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tests.unit.store.test_capture import Capture, some_events
 capture = Capture.open(Path(sys.argv[1]))
@@ -287,3 +290,36 @@ def test_few_events_and_many_are_stored_alike(tmp_path: Path) -> None:
     for name in COLUMN_TYPES:
         once = np.concatenate([getattr(batch, name) for batch in batches])
         assert np.array_equal(stored[name], np.concatenate([once, once])), name
+
+
+def test_a_file_that_begins_as_another_did_is_as_good(tmp_path: Path) -> None:
+    engines = Engines(tmp_path)
+    columns, rows = some_events(31), DictionaryRows(strings={1: "a"}, frames={1: FrameRow(1, 1, 7, 3)})
+    for name in ("a.duckdb", "b.duckdb"):  # by hand, and as that one began
+        with contextlib.closing(Capture.open(tmp_path / name, engines)) as capture:
+            assert capture.is_new
+            assert capture.meta() == {"store_version": str(schema.STORE_VERSION)}
+            assert questions.event_count(capture) == 0
+            capture.append([columns], [rows], [LOSS], {"last_batch": "1"})
+    assert engines.blank
+    for name in ("a.duckdb", "b.duckdb"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+        with contextlib.closing(Capture.open(tmp_path / name, engines)) as capture:
+            assert not capture.is_new
+            assert questions.event_count(capture) == 31
+            assert questions.dictionary(capture).frames == rows.frames
+            assert questions.losses(capture) == (LOSS,)
+    engines.close()
+
+
+def test_files_that_are_made_at_the_same_time_all_have_their_tables(tmp_path: Path) -> None:
+    engines = Engines(tmp_path)
+
+    def make(number: int) -> int:
+        with contextlib.closing(Capture.open(tmp_path / f"{number}.duckdb", engines)) as capture:
+            capture.append([some_events(number + 1)], [], [], {"last_batch": "1"})
+            return questions.event_count(capture)
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(make, range(48))) == list(range(1, 49))
+    engines.close()
