@@ -32,6 +32,7 @@ from memscope_daemon.shim.shipper.shared import LossFigures, Sampling, SharedMem
 #: that a grpc server takes unless told otherwise.
 BATCH_EVENTS_MAX = 32 << 10
 _ENTRIES_PER_BEAT = 1024
+_LAPS_MAX = 4  # of metadata that is read before any event
 
 
 class Drain:
@@ -58,7 +59,7 @@ class Drain:
         self.cut_off_ns = 0  # session time, as on the wire
         self._sent_losses: list[LossFigures] = []
         self._drained_heads = (0, 0, 0)  # with nothing left between them and the tails
-        self.fill = 0.0  # of the fuller event ring at the last look, 0..1
+        self.fill = 0.0  # of the fullest ring at the last look, 0..1
         self.waiting_count = 0  # events read and not yet in a batch
         self.batch_count = 0
         self.shipped_count = 0
@@ -111,7 +112,8 @@ class Drain:
         events_head, raw_head, meta_head = heads
         self._events.see(events_head)
         self._raw.see(raw_head)
-        self.fill = max(ring.pending / ring.capacity for ring in (self._events, self._raw))
+        self._meta.see(meta_head)
+        self.fill = max(ring.pending / ring.capacity for ring in (self._events, self._raw, self._meta))
         self._read_metadata_up_to(meta_head)
         events = self._events.take(limit)
         raw = self._raw.take(limit)
@@ -143,14 +145,25 @@ class Drain:
         return self._losses() != self._sent_losses
 
     def _read_metadata_up_to(self, head: int) -> None:
-        self._meta.see(head)
-        run = self._meta.take(self._meta.capacity).tobytes()
-        if run:
-            self._shared.write_tail("meta", self._meta.tail)
+        """To understand megabytes of it takes a while: what comes meanwhile is taken out of the ring, which
+        would fill."""
+        runs, laps_end = self._metadata_run(head), self._meta.tail + _LAPS_MAX * self._meta.capacity
+        for run in runs:
             for index, entry in enumerate(self._metadata.read(run)):
                 self._dictionary.take(entry)
-                if index % _ENTRIES_PER_BEAT == _ENTRIES_PER_BEAT - 1:  # megabytes of it take a while
+                if index % _ENTRIES_PER_BEAT == _ENTRIES_PER_BEAT - 1:
                     self._shared.beat(clock.monotonic_ns())
+                    if self._meta.tail < laps_end:
+                        runs += self._metadata_run(self._shared.heads()[2])
+
+    def _metadata_run(self, head: int) -> list[bytes]:
+        """All that is in the ring, if there is anything."""
+        self._meta.see(head)
+        run = self._meta.take(self._meta.capacity).tobytes()
+        if not run:
+            return []
+        self._shared.write_tail("meta", self._meta.tail)
+        return [run]
 
     def _keep(self, records: rings.Records) -> int:
         if len(records):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 
 import numpy as np
 import pytest
@@ -239,3 +240,36 @@ def test_any_memory_at_all_is_read_to_an_end(header, events, meta, heads):
         assert seen + bench.losses().get("bad_record", 0) == believable
     finally:
         bench.close()
+
+
+def test_a_metadata_ring_that_fills_is_a_ring_that_fills(wide):
+    target = wide.target.enter()
+    target.allocate(1)
+    for number in range(1, 8001):
+        target.stack(number, [(1, 4 * at) for at in range(20)])
+    wide.drain.read()
+    assert wide.drain.fill > 0.5, "the pace goes by it"
+
+
+def test_metadata_that_comes_while_some_is_being_read_finds_room(wide, monkeypatch):
+    target, count = wide.target.enter(), 0
+    take = wide.drain._dictionary.take
+
+    def take_slowly(entry):
+        nonlocal count
+        take(entry)
+        while count < 40_000 and describe(count + 1):
+            count += 1
+
+    def describe(number):
+        body = struct.pack("<II", number, 20) + bytes(20 * 8)
+        return target.meta(layout.MetaKind.STACK, body)
+
+    monkeypatch.setattr(wide.drain._dictionary, "take", take_slowly)
+    target.thread(1)
+    wide.pump()
+    target.allocate(1, stack=40_000)
+    batches = wide.pump()
+    assert sum(len(batch.dictionary.stacks) for batch in batches) == 40_000
+    assert columns(batches, "stack_id").tolist() == [40_000]
+    assert wide.losses() == {}
