@@ -24,25 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmemscope/v1/dictionary.proto\x12\x0bmemscope.v1\")\n\x06String\x12\x11\n\tstring_id\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\"o\n\x05\x46rame\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\r\x12\x1a\n\x12\x66unction_string_id\x18\x02 \x01(\r\x12\x16\n\x0e\x66ile_string_id\x18\x03 \x01(\r\x12\x0c\n\x04line\x18\x04 \x01(\x05\x12\x12\n\nfirst_line\x18\x05 \x01(\x05\"?\n\x05Stack\x12\x10\n\x08stack_id\x18\x01 \x01(\r\x12\x11\n\tframe_ids\x18\x02 \x03(\r\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"p\n\x06Thread\x12\x11\n\tthread_id\x18\x01 \x01(\r\x12\x11\n\tnative_id\x18\x02 \x01(\x04\x12\x11\n\tpython_id\x18\x03 \x01(\x04\x12\x16\n\x0ename_string_id\x18\x04 \x01(\r\x12\x15\n\rfirst_seen_ns\x18\x05 \x01(\x03\"\x9d\x01\n\x0fSamplingSetting\x12\x13\n\x0bsampling_id\x18\x01 \x01(\r\x12\'\n\x04mode\x18\x02 \x01(\x0e\x32\x19.memscope.v1.SamplingMode\x12\r\n\x05value\x18\x03 \x01(\x01\x12\r\n\x05\x64\x65pth\x18\x04 \x01(\r\x12\x0e\n\x06stacks\x18\x05 \x01(\x08\x12\x0c\n\x04seed\x18\x06 \x01(\x04\x12\x10\n\x08since_ns\x18\x07 \x01(\x03\"\xd9\x01\n\nDictionary\x12$\n\x07strings\x18\x01 \x03(\x0b\x32\x13.memscope.v1.String\x12\"\n\x06\x66rames\x18\x02 \x03(\x0b\x32\x12.memscope.v1.Frame\x12\"\n\x06stacks\x18\x03 \x03(\x0b\x32\x12.memscope.v1.Stack\x12$\n\x07threads\x18\x04 \x03(\x0b\x32\x13.memscope.v1.Thread\x12\x37\n\x11sampling_settings\x18\x05 \x03(\x0b\x32\x1c.memscope.v1.SamplingSetting*^\n\x0cSamplingMode\x12\x1d\n\x19SAMPLING_MODE_UNSPECIFIED\x10\x00\x12\x17\n\x13SAMPLING_MODE_BYTES\x10\x01\x12\x16\n\x12SAMPLING_MODE_RATE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmemscope/v1/dictionary.proto\x12\x0bmemscope.v1\")\n\x06String\x12\x11\n\tstring_id\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xab\x01\n\x05\x46rame\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\r\x12\x1a\n\x12\x66unction_string_id\x18\x02 \x01(\r\x12\x16\n\x0e\x66ile_string_id\x18\x03 \x01(\r\x12\x0c\n\x04line\x18\x04 \x01(\x05\x12\x12\n\nfirst_line\x18\x05 \x01(\x05\x12\x10\n\x08\x65nd_line\x18\x06 \x01(\x05\x12\x14\n\x0cstart_column\x18\x07 \x01(\x05\x12\x12\n\nend_column\x18\x08 \x01(\x05\"?\n\x05Stack\x12\x10\n\x08stack_id\x18\x01 \x01(\r\x12\x11\n\tframe_ids\x18\x02 \x03(\r\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"p\n\x06Thread\x12\x11\n\tthread_id\x18\x01 \x01(\r\x12\x11\n\tnative_id\x18\x02 \x01(\x04\x12\x11\n\tpython_id\x18\x03 \x01(\x04\x12\x16\n\x0ename_string_id\x18\x04 \x01(\r\x12\x15\n\rfirst_seen_ns\x18\x05 \x01(\x03\"\x9d\x01\n\x0fSamplingSetting\x12\x13\n\x0bsampling_id\x18\x01 \x01(\r\x12\'\n\x04mode\x18\x02 \x01(\x0e\x32\x19.memscope.v1.SamplingMode\x12\r\n\x05value\x18\x03 \x01(\x01\x12\r\n\x05\x64\x65pth\x18\x04 \x01(\r\x12\x0e\n\x06stacks\x18\x05 \x01(\x08\x12\x0c\n\x04seed\x18\x06 \x01(\x04\x12\x10\n\x08since_ns\x18\x07 \x01(\x03\"\xd9\x01\n\nDictionary\x12$\n\x07strings\x18\x01 \x03(\x0b\x32\x13.memscope.v1.String\x12\"\n\x06\x66rames\x18\x02 \x03(\x0b\x32\x12.memscope.v1.Frame\x12\"\n\x06stacks\x18\x03 \x03(\x0b\x32\x12.memscope.v1.Stack\x12$\n\x07threads\x18\x04 \x03(\x0b\x32\x13.memscope.v1.Thread\x12\x37\n\x11sampling_settings\x18\x05 \x03(\x0b\x32\x1c.memscope.v1.SamplingSetting*^\n\x0cSamplingMode\x12\x1d\n\x19SAMPLING_MODE_UNSPECIFIED\x10\x00\x12\x17\n\x13SAMPLING_MODE_BYTES\x10\x01\x12\x16\n\x12SAMPLING_MODE_RATE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'memscope.v1.dictionary_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SAMPLINGMODE']._serialized_start=760
-  _globals['_SAMPLINGMODE']._serialized_end=854
+  _globals['_SAMPLINGMODE']._serialized_start=821
+  _globals['_SAMPLINGMODE']._serialized_end=915
   _globals['_STRING']._serialized_start=45
   _globals['_STRING']._serialized_end=86
-  _globals['_FRAME']._serialized_start=88
-  _globals['_FRAME']._serialized_end=199
-  _globals['_STACK']._serialized_start=201
-  _globals['_STACK']._serialized_end=264
-  _globals['_THREAD']._serialized_start=266
-  _globals['_THREAD']._serialized_end=378
-  _globals['_SAMPLINGSETTING']._serialized_start=381
-  _globals['_SAMPLINGSETTING']._serialized_end=538
-  _globals['_DICTIONARY']._serialized_start=541
-  _globals['_DICTIONARY']._serialized_end=758
+  _globals['_FRAME']._serialized_start=89
+  _globals['_FRAME']._serialized_end=260
+  _globals['_STACK']._serialized_start=262
+  _globals['_STACK']._serialized_end=325
+  _globals['_THREAD']._serialized_start=327
+  _globals['_THREAD']._serialized_end=439
+  _globals['_SAMPLINGSETTING']._serialized_start=442
+  _globals['_SAMPLINGSETTING']._serialized_end=599
+  _globals['_DICTIONARY']._serialized_start=602
+  _globals['_DICTIONARY']._serialized_end=819
 # @@protoc_insertion_point(module_scope)

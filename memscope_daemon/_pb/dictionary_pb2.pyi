@@ -25,18 +25,24 @@ class String(_message.Message):
     def __init__(self, string_id: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
 
 class Frame(_message.Message):
-    __slots__ = ("frame_id", "function_string_id", "file_string_id", "line", "first_line")
+    __slots__ = ("frame_id", "function_string_id", "file_string_id", "line", "first_line", "end_line", "start_column", "end_column")
     FRAME_ID_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_STRING_ID_FIELD_NUMBER: _ClassVar[int]
     FILE_STRING_ID_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
     FIRST_LINE_FIELD_NUMBER: _ClassVar[int]
+    END_LINE_FIELD_NUMBER: _ClassVar[int]
+    START_COLUMN_FIELD_NUMBER: _ClassVar[int]
+    END_COLUMN_FIELD_NUMBER: _ClassVar[int]
     frame_id: int
     function_string_id: int
     file_string_id: int
     line: int
     first_line: int
-    def __init__(self, frame_id: _Optional[int] = ..., function_string_id: _Optional[int] = ..., file_string_id: _Optional[int] = ..., line: _Optional[int] = ..., first_line: _Optional[int] = ...) -> None: ...
+    end_line: int
+    start_column: int
+    end_column: int
+    def __init__(self, frame_id: _Optional[int] = ..., function_string_id: _Optional[int] = ..., file_string_id: _Optional[int] = ..., line: _Optional[int] = ..., first_line: _Optional[int] = ..., end_line: _Optional[int] = ..., start_column: _Optional[int] = ..., end_column: _Optional[int] = ...) -> None: ...
 
 class Stack(_message.Message):
     __slots__ = ("stack_id", "frame_ids", "truncated")

@@ -84,7 +84,15 @@ def _rows(
 
 
 def _frame(row: Any) -> tuple[int, FrameRow]:
-    return row.frame_id, FrameRow(row.function_string_id, row.file_string_id, row.line, row.first_line)
+    return row.frame_id, FrameRow(
+        row.function_string_id,
+        row.file_string_id,
+        row.line,
+        row.first_line,
+        row.end_line,
+        row.start_column,
+        row.end_column,
+    )
 
 
 def _stack(row: Any) -> tuple[int, StackRow]:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
-from memscope_daemon.model.dictionary import DictionaryRows, FrameRow, SettingRow, StackRow, ThreadRow
+from memscope_daemon.model.dictionary import (
+    NOWHERE,
+    DictionaryRows,
+    FrameRow,
+    Position,
+    SettingRow,
+    StackRow,
+    ThreadRow,
+)
 from memscope_daemon.model.sampling import SamplingMode
 
 
@@ -53,6 +61,11 @@ class Tables:
             return NO_FRAME
         function = self.strings.get(row.function_string_id, "")
         return FrameNames(function, self.strings.get(row.file_string_id, ""), row.line)
+
+    def position(self, frame_id: int) -> Position:
+        """What the frame's instruction stands for in its source."""
+        row = self.frames.get(frame_id)
+        return row.position if row else NOWHERE
 
     def site(self, stack_id: int) -> FrameNames:
         """The innermost frame of a stack; NO_FRAME where there is none."""

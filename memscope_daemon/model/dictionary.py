@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 from memscope_daemon.model.sampling import SamplingMode
 
@@ -12,14 +13,36 @@ GAP_MAX = 1 << 16
 ROW_BYTES = 256  # of one row in our memory, roughly: an object, its fields, its place in a dict
 
 
+class Position(NamedTuple):
+    """What an instruction stands for in its source: from ``line``, ``start_column`` up to, not including,
+    ``end_line``, ``end_column``. Lines and columns count from 1, columns in bytes of UTF-8; 0 = not known
+    (columns before CPython 3.11, or under ``-X no_debug_ranges``)."""
+
+    line: int = 0
+    end_line: int = 0
+    start_column: int = 0
+    end_column: int = 0
+
+
+NOWHERE = Position()
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class FrameRow:
-    """``line`` of the instruction that allocated or called, 0 = not known; ``first_line`` of the function."""
+    """``line`` of the instruction that allocated or called, 0 = not known; ``first_line`` of the function;
+    the rest as in :class:`Position`."""
 
     function_string_id: int
     file_string_id: int
     line: int
     first_line: int
+    end_line: int = 0
+    start_column: int = 0
+    end_column: int = 0
+
+    @property
+    def position(self) -> Position:
+        return Position(self.line, self.end_line, self.start_column, self.end_column)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -184,8 +184,8 @@ class Capture:
         meta = self.meta()
         self._noted = set(meta)
         version = meta.get("store_version")
-        if version == "1":
-            version = self._bring_up()
+        if version in schema.LACKING:
+            version = self._bring_up(schema.LACKING[version])
         if version != str(schema.STORE_VERSION):
             raise SystemFailure(
                 "store.other-version",
@@ -211,10 +211,10 @@ class Capture:
             self._replace("meta", [("store_version", str(schema.STORE_VERSION))])
         self.path.chmod(0o600)
 
-    def _bring_up(self) -> str:
-        """A file of version 1 lacks some tables, that is all."""
+    def _bring_up(self, lacking: Sequence[str]) -> str:
+        """A file of an older version lacks some tables and columns, that is all."""
         with self._transaction():
-            for statement in schema.HISTORY:
+            for statement in lacking:
                 self._connection.execute(statement)
             self._replace("meta", [("store_version", str(schema.STORE_VERSION))])
         return str(schema.STORE_VERSION)
@@ -282,7 +282,7 @@ class Capture:
         self._insert_rows(
             "frames",
             [
-                (n, f.function_string_id, f.file_string_id, f.line, f.first_line)
+                (n, f.function_string_id, f.file_string_id, f.line, f.first_line, *f.position[1:])
                 for n, f in rows.frames.items()
             ],
         )

@@ -14,7 +14,7 @@ from memscope_daemon.model.system import ROW, ROW_NAMES
 
 SUM_NAMES = (*ADDED, *(f"largest_{name}" for name in LARGEST))
 
-STORE_VERSION = 2
+STORE_VERSION = 3
 
 EVENT_TYPES: dict[str, str] = {
     "time_ns": "BIGINT",
@@ -44,6 +44,14 @@ HISTORY = (
     f" {', '.join(f'{name} DOUBLE NOT NULL' for name in SUM_NAMES)})",
 )
 
+#: What version 3 has and version 2 had not: what a frame's instruction stands for in its source.
+POSITIONS = tuple(
+    f"ALTER TABLE frames ADD COLUMN {name} INTEGER DEFAULT 0" for name in ("end_line", "start_column", "end_column")
+)
+
+#: What is done to a file of an older version.
+LACKING = {"1": (*HISTORY, *POSITIONS), "2": POSITIONS}
+
 _ROW_TYPES = {"<i8": "BIGINT NOT NULL", "<f8": "DOUBLE"}
 SYSTEM_SAMPLES = "system_samples"
 SYSTEM = (
@@ -58,6 +66,7 @@ CREATE = (
     "CREATE TABLE strings (string_id UINTEGER NOT NULL, text VARCHAR NOT NULL)",
     "CREATE TABLE frames (frame_id UINTEGER NOT NULL, function_string_id UINTEGER NOT NULL,"
     " file_string_id UINTEGER NOT NULL, line INTEGER NOT NULL, first_line INTEGER NOT NULL)",
+    *POSITIONS,
     "CREATE TABLE stacks (stack_id UINTEGER NOT NULL, truncated BOOLEAN NOT NULL)",
     "CREATE TABLE stack_frames (stack_id UINTEGER NOT NULL, position USMALLINT NOT NULL,"
     " frame_id UINTEGER NOT NULL)",

@@ -16,6 +16,7 @@ import struct
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,9 +30,17 @@ PULSE = struct.Struct("<QQQ")  # beats, errors, longest gap in nanoseconds
 
 
 class Target:
-    """A program of ours that runs. ``closed``: its standard streams are closed before it starts."""
+    """A program of ours that runs. ``closed``: its standard streams are closed before it starts. ``shows``:
+    folders that it must see besides that of the programs."""
 
-    def __init__(self, interpreter: Interpreter, program: str, *arguments: str, closed: bool = False) -> None:
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        program: str,
+        *arguments: str,
+        closed: bool = False,
+        shows: Sequence[Path] = (),
+    ) -> None:
         self.program, self._interpreter = program, interpreter
         self._replies = b""
         with tempfile.TemporaryFile() as pulse, contextlib.ExitStack() as passed:
@@ -42,7 +51,7 @@ class Target:
             passed.callback(os.close, theirs_in)
             passed.callback(os.close, theirs_out)
             descriptors = (theirs_in, theirs_out, pulse.fileno())
-            self.process = _start(interpreter, program, descriptors, arguments, closed)
+            self.process = _start(interpreter, program, descriptors, arguments, closed, shows)
         try:
             self.ready = self._reply(DEADLINE_S)
         except BaseException:
@@ -135,9 +144,10 @@ def _start(
     descriptors: tuple[int, ...],
     arguments: tuple[str, ...],
     closed: bool,
+    shows: Sequence[Path],
 ) -> subprocess.Popen[bytes]:
     script = str(PROGRAMS / f"{program}.py")
-    command = interpreter.command(script, *map(str, descriptors), *arguments, shows=[PROGRAMS])
+    command = interpreter.command(script, *map(str, descriptors), *arguments, shows=[PROGRAMS, *shows])
     if closed:  # by a shell: between fork and exec of a process with threads, less is safer
         command = ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command]
     environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}

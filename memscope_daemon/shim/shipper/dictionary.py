@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscope_daemon._pb import dictionary_pb2 as pb
-from memscope_daemon.model.dictionary import GAP_MAX
+from memscope_daemon.model.dictionary import GAP_MAX, NOWHERE, Position
 from memscope_daemon.shim import layout
 from memscope_daemon.shim.job import Resume
 from memscope_daemon.shim.shipper import metadata
@@ -97,7 +97,7 @@ class DictionaryWriter:
         self._codes = CodeTable()
         self._strings: dict[str, int] = {"": 0}
         self._string_count = self._frame_count = 0
-        self._frames: dict[tuple[int, int, int, int], int] = {}
+        self._frames: dict[tuple[int, int, Position, int], int] = {}
         self._sites: dict[tuple[int, int], int] = {}  # (code, offset) to frame number
         self._open = pb.Dictionary()
         self._open_bytes = 0
@@ -201,25 +201,25 @@ class DictionaryWriter:
     def _new_site(self, code_number: int, offset: int) -> int:
         code = self._codes.get(code_number)
         if code is None:  # unresolved: a frame of which nothing is known
-            return self._frame_row((0, 0, 0, 0))
-        line = code.first_line
+            return self._frame_row((0, 0, NOWHERE, 0))
+        position = Position(code.first_line)
         if offset != layout.NOT_STARTED and self.line_table and code.line_table:
-            line = self.line_table(code.line_table, code.first_line, offset)
-        return self._frame_row((self._string(code.name), self._string(code.file), line, code.first_line))
+            position = self.line_table(code.line_table, code.first_line, offset)
+        return self._frame_row((self._string(code.name), self._string(code.file), position, code.first_line))
 
-    def _frame_row(self, row: tuple[int, int, int, int]) -> int:
+    def _frame_row(self, row: tuple[int, int, Position, int]) -> int:
         number = self._frames.get(row)
         if number is None:
             number = self._frames[row] = self._frame_count = self._frame_count + 1
-            function, file, line, first_line = row
+            function, file, position, first_line = row
             self._open.frames.add(
                 frame_id=number,
                 function_string_id=function,
                 file_string_id=file,
-                line=line,
                 first_line=first_line,
+                **position._asdict(),
             )
-            self._open_bytes += _ROW_BYTES
+            self._open_bytes += 2 * _ROW_BYTES
         return number
 
     def _string(self, text: str) -> int:

@@ -1,30 +1,31 @@
-"""Line tables of CPython 3.9 to 3.15: the line of an instruction, from its byte offset.
+"""Line tables of CPython 3.9 to 3.15: where an instruction stands in its source, from its byte offset.
 
 Three formats (Objects/lnotab_notes.txt and Objects/locations.md of the CPython sources):
 
 * 3.9 ``co_lnotab``: pairs (bytes forward, lines forward, signed).
 * 3.10 ``co_linetable``: pairs (length in bytes, lines forward, signed; -128 = no line for this range).
 * 3.11 and later ``co_linetable``: entries of a first byte ``1 kkkk lll`` (kind, length in code units - 1)
-  and operands in 6-bit groups.
+  and operands, bytes or 6-bit groups. These alone know columns.
 
 A table comes from the target's memory and may hold anything: each loop moves forward by at least one byte,
-and an entry that is cut short ends the search. 0 = no line.
+and an entry that is cut short ends the search. What makes no sense is not known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-LineTable = Callable[[bytes, int, int], int]
+from memscope_daemon.model.dictionary import NOWHERE, Position
 
-_LINE_MAX = (1 << 31) - 1
+LineTable = Callable[[bytes, int, int], Position]
+
+_MAX = (1 << 31) - 1  # what the wire can carry
 _CODE_UNIT_BYTES = 2
 _NO_LINE_310 = -128
 _KIND_ONE_LINE = (10, 11, 12)
 _KIND_NO_COLUMNS = 13
 _KIND_LONG = 14
 _KIND_NONE = 15
-_OPERAND_BYTES = dict.fromkeys(range(10), 1) | dict.fromkeys(_KIND_ONE_LINE, 2)
 
 
 def line_table_of(version: tuple[int, int]) -> LineTable | None:
@@ -38,17 +39,17 @@ def line_table_of(version: tuple[int, int]) -> LineTable | None:
     return None
 
 
-def line_39(table: bytes, first_line: int, offset: int) -> int:
+def line_39(table: bytes, first_line: int, offset: int) -> Position:
     line, address = first_line, 0
     for at in range(0, len(table) - 1, 2):
         address += table[at]
         if address > offset:
             break
         line += _signed(table[at + 1])
-    return _bounded(line)
+    return _checked(line)
 
 
-def line_310(table: bytes, first_line: int, offset: int) -> int:
+def line_310(table: bytes, first_line: int, offset: int) -> Position:
     line, end = first_line, 0
     for at in range(0, len(table) - 1, 2):
         end += table[at]
@@ -56,37 +57,44 @@ def line_310(table: bytes, first_line: int, offset: int) -> int:
         if delta != _NO_LINE_310:
             line += delta
         if offset < end:
-            return 0 if delta == _NO_LINE_310 else _bounded(line)
-    return 0
+            return NOWHERE if delta == _NO_LINE_310 else _checked(line)
+    return NOWHERE
 
 
-def line_311(table: bytes, first_line: int, offset: int) -> int:
+def line_311(table: bytes, first_line: int, offset: int) -> Position:
     line, end, at = first_line, 0, 0
     try:
         while at < len(table):
-            kind = (table[at] >> 3) & 15
-            end += ((table[at] & 7) + 1) * _CODE_UNIT_BYTES
-            delta, at = _delta_311(table, at + 1, kind)
+            first = table[at]
+            end += ((first & 7) + 1) * _CODE_UNIT_BYTES
+            delta, end_delta, column, end_column, at = _entry_311(table, at + 1, (first >> 3) & 15)
             line += delta
             if offset < end:
-                return 0 if kind == _KIND_NONE else _bounded(line)
+                if (first >> 3) & 15 == _KIND_NONE:
+                    return NOWHERE
+                return _checked(line, line + end_delta, column, end_column)
     except IndexError:  # an entry cut short
         pass
-    return 0
+    return NOWHERE
 
 
-def _delta_311(table: bytes, at: int, kind: int) -> tuple[int, int]:
-    """Lines forward of the entry whose operands begin at ``at``, and where the next entry begins."""
+def _entry_311(table: bytes, at: int, kind: int) -> tuple[int, int, int, int, int]:
+    """Of the entry whose operands begin at ``at``: lines forward, from there to its last line, its columns
+    (from 1, 0 = not known), and where the next entry begins."""
     if kind == _KIND_NONE:
-        return 0, at
-    if kind in _OPERAND_BYTES:
-        return (kind - 10 if kind in _KIND_ONE_LINE else 0), at + _OPERAND_BYTES[kind]
+        return 0, 0, 0, 0, at
+    if kind < _KIND_ONE_LINE[0]:
+        column = (kind << 3) + (table[at] >> 4) + 1
+        return 0, 0, column, column + (table[at] & 15), at + 1
+    if kind in _KIND_ONE_LINE:
+        return kind - _KIND_ONE_LINE[0], 0, table[at] + 1, table[at + 1] + 1, at + 2
     raw, at = _varint(table, at)
-    delta = -(raw >> 1) if raw & 1 else raw >> 1
+    delta, end_delta, column, end_column = -(raw >> 1) if raw & 1 else raw >> 1, 0, 0, 0
     if kind == _KIND_LONG:
-        for _ in range(3):  # end line, column, end column
-            _, at = _varint(table, at)
-    return delta, at
+        end_delta, at = _varint(table, at)
+        column, at = _varint(table, at)
+        end_column, at = _varint(table, at)
+    return delta, end_delta, column, end_column, at
 
 
 def _varint(table: bytes, at: int) -> tuple[int, int]:
@@ -105,5 +113,9 @@ def _signed(byte: int) -> int:
     return byte - 256 if byte & 128 else byte
 
 
-def _bounded(line: int) -> int:
-    return line if 0 < line <= _LINE_MAX else 0
+def _checked(line: int, end_line: int = 0, column: int = 0, end_column: int = 0) -> Position:
+    if not 0 < line <= _MAX:
+        return NOWHERE
+    if not (line <= end_line <= _MAX and 0 < column <= _MAX and 0 < end_column <= _MAX):
+        return Position(line)
+    return Position(line, end_line, column, end_column)

@@ -1,5 +1,5 @@
 """Run by each interpreter: prints, as JSON, the tables of many code objects and what the interpreter itself
-says about the line of every instruction."""
+says about the line, and where it can about the columns, of every instruction."""
 
 import dis
 import json
@@ -72,6 +72,13 @@ def lines_of(code):
     return found
 
 
+def positions_of(code):
+    """Byte offset of each instruction to its lines and its columns, from 0; [] where it cannot say."""
+    if not hasattr(code, "co_positions"):
+        return []
+    return [(2 * at, found) for at, found in enumerate(code.co_positions())]
+
+
 def modules():
     import argparse
     import asyncio.base_events
@@ -94,7 +101,7 @@ def all_codes():
 
 def describe(code):
     table = code.co_linetable if sys.version_info >= (3, 10) else code.co_lnotab
-    return [table.hex(), code.co_firstlineno, sorted(lines_of(code).items())]
+    return [table.hex(), code.co_firstlineno, sorted(lines_of(code).items()), positions_of(code)]
 
 
 json.dump([describe(code) for code in all_codes()], sys.stdout)

@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -71,7 +72,7 @@ def test_what_was_committed_is_read_back_in_the_same_order(tmp_path: Path) -> No
     first, second = some_events(2503).arrays(), some_events(499, 5).arrays()
     for name, array in found.arrays().items():
         assert array.tolist() == [*first[name].tolist(), *second[name].tolist()], name
-    assert capture.meta() == {"store_version": "2", "last_batch": "2"}
+    assert capture.meta() == {"store_version": str(schema.STORE_VERSION), "last_batch": "2"}
     assert questions.losses(capture) == (LOSS,)
     capture.close()
 
@@ -180,6 +181,26 @@ def test_a_file_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
     capture.close()
     with pytest.raises(SystemFailure, match="store version 99"):
         Capture.open(tmp_path / "a.duckdb")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_older_version_is_brought_up(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "a.duckdb"
+    with duckdb.connect(str(path)) as old:
+        for statement in schema.CREATE:
+            if statement not in schema.LACKING[str(version)]:
+                old.execute(statement)
+        old.execute("INSERT INTO meta VALUES ('store_version', ?)", [str(version)])
+        old.execute("INSERT INTO frames VALUES (1, 2, 3, 40, 37)")
+    rows = DictionaryRows(frames={2: FrameRow(2, 3, 41, 37, 42, 5, 9)})
+    for _ in range(2):  # brought up, and as it is then
+        with contextlib.closing(Capture.open(path)) as capture:
+            assert capture.meta()["store_version"] == str(schema.STORE_VERSION)
+            capture.append((), [rows], (), {})
+            assert questions.dictionary(capture).frames == {
+                1: FrameRow(2, 3, 40, 37),
+                **rows.frames,
+            }
 
 
 def test_a_file_that_is_no_capture_is_refused(tmp_path: Path) -> None:
