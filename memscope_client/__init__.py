@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         SystemSample,
         SystemSamples,
         ThreadFigures,
+        Variable,
         WatchPoint,
     )
     from memscope_client.sessions import (
@@ -88,6 +89,7 @@ __all__ = [
     "Target",
     "TargetStop",
     "ThreadFigures",
+    "Variable",
     "Version",
     "WatchPoint",
     "default_address",

@@ -24,10 +24,27 @@ class Estimate:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Variable:
+    """What blocks are bound to, inferred from the program's source. ``name`` as it is written in ``function``
+    of ``file``; empty where ``kind`` (name, attribute, item, element, argument, temporary) says that it is
+    bound to nothing. ``confidence``: high (the block itself is bound to it), medium (itself, or something in
+    it), low (told by the line alone, over a call by another name, or from a file that has changed since)."""
+
+    name: str
+    kind: str
+    confidence: str
+    function: str
+    file: str
+    line: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Site:
     """``impact``: blocks × bytes allocated; ``is_hot`` from 10 blocks, or an impact of 1000. ``peak_share``:
     of what was live at the high-water mark, 0 to 1. ``pattern``: constant, increasing, decreasing, bursty
-    or sporadic; empty: not known. An older daemon sends none of the four."""
+    or sporadic; empty: not known. ``variable``: what most of its blocks are bound to; None: nobody can tell,
+    or it was not asked for; ``variable_share``: of the site's live bytes (or allocated, where nothing lives)
+    that is its, 0 to 1. An older daemon sends none of these."""
 
     function: str
     file: str
@@ -43,6 +60,8 @@ class Site:
     is_hot: bool = False
     peak_share: float = 0.0
     pattern: str = ""
+    variable: Variable | None = None
+    variable_share: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -22,8 +22,24 @@ class Estimate(_message.Message):
     exact: bool
     def __init__(self, value: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., sample_count: _Optional[int] = ..., exact: bool = ...) -> None: ...
 
+class Variable(_message.Message):
+    __slots__ = ("name", "kind", "confidence", "function", "file", "line")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    kind: str
+    confidence: str
+    function: str
+    file: str
+    line: int
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[str] = ..., confidence: _Optional[str] = ..., function: _Optional[str] = ..., file: _Optional[str] = ..., line: _Optional[int] = ...) -> None: ...
+
 class Site(_message.Message):
-    __slots__ = ("function", "file", "line", "live_bytes", "live_count", "allocated_bytes", "allocated_count", "freed_bytes", "freed_count", "peak_bytes", "impact", "is_hot", "peak_share", "pattern")
+    __slots__ = ("function", "file", "line", "live_bytes", "live_count", "allocated_bytes", "allocated_count", "freed_bytes", "freed_count", "peak_bytes", "impact", "is_hot", "peak_share", "pattern", "variable", "variable_share")
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +54,8 @@ class Site(_message.Message):
     IS_HOT_FIELD_NUMBER: _ClassVar[int]
     PEAK_SHARE_FIELD_NUMBER: _ClassVar[int]
     PATTERN_FIELD_NUMBER: _ClassVar[int]
+    VARIABLE_FIELD_NUMBER: _ClassVar[int]
+    VARIABLE_SHARE_FIELD_NUMBER: _ClassVar[int]
     function: str
     file: str
     line: int
@@ -52,7 +70,9 @@ class Site(_message.Message):
     is_hot: bool
     peak_share: float
     pattern: str
-    def __init__(self, function: _Optional[str] = ..., file: _Optional[str] = ..., line: _Optional[int] = ..., live_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., live_count: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_count: _Optional[_Union[Estimate, _Mapping]] = ..., freed_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., freed_count: _Optional[_Union[Estimate, _Mapping]] = ..., peak_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., impact: _Optional[float] = ..., is_hot: bool = ..., peak_share: _Optional[float] = ..., pattern: _Optional[str] = ...) -> None: ...
+    variable: Variable
+    variable_share: float
+    def __init__(self, function: _Optional[str] = ..., file: _Optional[str] = ..., line: _Optional[int] = ..., live_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., live_count: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., allocated_count: _Optional[_Union[Estimate, _Mapping]] = ..., freed_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., freed_count: _Optional[_Union[Estimate, _Mapping]] = ..., peak_bytes: _Optional[_Union[Estimate, _Mapping]] = ..., impact: _Optional[float] = ..., is_hot: bool = ..., peak_share: _Optional[float] = ..., pattern: _Optional[str] = ..., variable: _Optional[_Union[Variable, _Mapping]] = ..., variable_share: _Optional[float] = ...) -> None: ...
 
 class Percentile(_message.Message):
     __slots__ = ("percent", "lifetime_ns", "low_ns", "high_ns")

@@ -34,7 +34,7 @@ def sites_table(sites: Iterable[Site]) -> Table:
             text.bytes_estimate(site.live_bytes),
             f"{site.live_bytes.sample_count:,}",
             text.bytes_estimate(site.allocated_bytes),
-            Text(text.site_text(site) + (f" · {site.pattern}" if site.pattern else "")),
+            Text(" · ".join(filter(None, (text.site_text(site), text.variable_text(site), site.pattern)))),
         )
     return table
 

@@ -35,6 +35,17 @@ def site_text(site: Site) -> str:
     return f"{site.function or '?'} ({'/'.join(path.parts[-2:])}:{site.line or '?'})"
 
 
+def variable_text(site: Site) -> str:
+    """``→ self.cache[key]``: what the blocks are bound to; where that is further up, in which function. A
+    question mark behind what is only likely."""
+    found = site.variable
+    if found is None or not found.name:
+        return ""
+    elsewhere = (found.function, found.file) != (site.function, site.file)
+    doubt = "?" if found.confidence == "low" else ""
+    return f"→ {found.name}{doubt}" + (f" in {found.function}:{found.line}" if elsewhere else "")
+
+
 def sampling_text(sampling: Sampling) -> str:
     if sampling.mode == "rate":
         how = "every allocation" if sampling.value >= 1 else f"one allocation in {1 / sampling.value:.6g}"

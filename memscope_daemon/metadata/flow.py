@@ -11,12 +11,18 @@ import ast
 import builtins
 import dataclasses
 import enum
-from collections.abc import Iterator
+import re
+import warnings
 
 from memscope_daemon.model.dictionary import Position
 from memscope_daemon.model.variables import Confidence, VariableKind
 
+#: Named so to compile(), whose warnings about it are for those who wrote it.
+OF_A_TARGET = "<source of a target>"
+warnings.filterwarnings("ignore", module=re.escape(OF_A_TARGET))
+
 HOW_DEEP_MAX = 400  # expressions in one another: beyond that nobody looks for a name
+LINE_BYTES_MAX = 4096  # what stands on one line is gone through for each question about it
 NAME_MAX = 120  # characters of a target as it is written
 
 
@@ -71,6 +77,14 @@ Found = tuple[Outcome, Confidence]
 
 TEMPORARY = Bound("", VariableKind.TEMPORARY)
 _MAKERS = frozenset({"bytes", "bytearray"})  # their blocks are their results, and nothing else
+#: Where a file may give another meaning to one of these names. A parameter of a call counts too: we are less
+#: sure then than we could be.
+_REBINDS = re.compile(
+    rb"\b(?:def|class|as|import|global|nonlocal|for|del)\s+(?:bytes|bytearray)\b"
+    rb"|(?<![:.])(?<!: )\b(?:bytes|bytearray)\s*(?::[^=\n]*)?:?=[^=]"
+    rb"|\bdef\s+\w+\s*\((?:[^()]*,)?\s*\*{0,2}(?:bytes|bytearray)\s*[,)=:]"
+    rb"|\blambda\b[^:\n]*\b(?:bytes|bytearray)\b|\bimport\s*\*"
+)
 _BUILTIN = frozenset(vars(builtins))
 _STEPS = frozenset({"next", "anext", "__next__", "__anext__", "send", "asend", "throw", "athrow"})
 _ENTERS = frozenset({"__enter__", "__aenter__"})
@@ -89,6 +103,7 @@ _ALLOCATING = (
     ast.Subscript,
     ast.Attribute,
     ast.Await,
+    ast.AugAssign,
     *_COMPREHENSIONS,
 )
 
@@ -99,41 +114,59 @@ class Flow:
     :raises SyntaxError, ValueError, RecursionError, MemoryError: it is no Python that we could read.
     """
 
-    def __init__(self, source: str | bytes) -> None:
-        tree = ast.parse(source)
+    def __init__(self, source: bytes) -> None:
+        if max(map(len, source.splitlines()), default=0) > LINE_BYTES_MAX:
+            raise ValueError("a line that nobody has written by hand")
+        self._tree = compile(source, OF_A_TARGET, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+        self._makers = frozenset[str]() if _REBINDS.search(source) else _MAKERS
         self._parents: dict[ast.AST, ast.AST] = {}
         self._at: dict[Position, list[ast.AST]] = {}
         self._ends_at: dict[tuple[int, int], list[ast.AST]] = {}
         self._on_line: dict[int, list[ast.AST]] = {}
-        self._rebound: set[str] = set()
-        for node in ast.walk(tree):  # parents before their children
-            for child in ast.iter_child_nodes(node):
-                self._parents[child] = node
-            self._rebound.update(_names_given_by(node))
-            if (place := _position(node)) is not None:
-                self._at.setdefault(place, []).append(node)
-                self._ends_at.setdefault((place.end_line, place.end_column), []).append(node)
-                self._on_line.setdefault(place.line, []).append(node)
+        self._known_lines: set[int] = set()
+
+    def _look_at(self, line: int) -> None:
+        """Takes in what stands on a line, and what that stands in; to go through a whole file takes long."""
+        if line in self._known_lines:
+            return
+        self._known_lines.add(line)
+        level: list[ast.AST] = [self._tree]
+        while level:  # parents before their children
+            inner = [(child, node) for node in level for child in ast.iter_child_nodes(node)]
+            level = [child for child, _ in inner if _reaches(child, line)]
+            for child, node in inner:
+                if _reaches(child, line) and child not in self._parents:
+                    self._parents[child] = node
+                    self._take_in(child)
+
+    def _take_in(self, node: ast.AST) -> None:
+        if (place := _position(node)) is not None:
+            self._at.setdefault(place, []).append(node)
+            self._ends_at.setdefault((place.end_line, place.end_column), []).append(node)
+            self._on_line.setdefault(place.line, []).append(node)
 
     def follow(self, place: Position, value: Value) -> Found | None:
         """From the instruction at ``place`` on; None: nobody can tell."""
+        self._look_at(place.line)
         if place.start_column:
-            nodes = self._at.get(place) or self._ending_with(place)
+            nodes = self._at.get(place) or self._ending_with(place) or self._in_text(place)
             return self._from_here(nodes[-1], value) if nodes else None
         return self._from_line(place.line, value)
 
     def _ending_with(self, place: Position) -> list[ast.AST]:
         """A call of a method over several lines is said to begin where the method's name does."""
         nodes = self._ends_at.get((place.end_line, place.end_column), [])
-        return [
-            node
-            for node in nodes
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.lineno < place.line
-        ]
+        calls = [node for node in nodes if isinstance(node, ast.Call) and node.lineno < place.line]
+        return [node for node in calls if isinstance(node.func, ast.Attribute)]
+
+    def _in_text(self, place: Position) -> list[ast.AST]:
+        """A field of an f-string: before 3.12 the parser knows no more than where the string is."""
+        nodes = self._on_line.get(place.line, ())
+        return [node for node in nodes if isinstance(node, ast.JoinedStr) and _encloses(node, place)]
 
     def _from_line(self, line: int, value: Value) -> Found | None:
         """Of all expressions that begin there: only if they agree."""
-        nodes = [node for node in self._on_line.get(line, ()) if isinstance(node, (*_ALLOCATING, ast.AugAssign))]
+        nodes = [node for node in self._on_line.get(line, ()) if isinstance(node, _ALLOCATING)]
         if value.arrival is not Arrival.ALLOCATED:
             nodes = [node for node in nodes if _is_call_of(node, value.callee)] or nodes
         found = {each[0] for each in (self._from_here(node, value) for node in nodes) if each is not None}
@@ -174,7 +207,7 @@ class Flow:
         """Whether what is allocated there, and stays, is the value of that very expression."""
         match node:
             case ast.Call(func=ast.Name(id=name)):
-                return name in _MAKERS and name not in self._rebound
+                return name in self._makers
             case ast.BinOp(left=ast.Constant(value=str() | bytes()), op=ast.Mult()):
                 return True
             case ast.List() | ast.Dict() | ast.Set() | ast.Tuple():
@@ -191,8 +224,8 @@ class Flow:
             case ast.Call():
                 if _is_call_of(node, callee):
                     return _with(self._ascend(node, value.inside), Confidence.HIGH)
-                if isinstance(node.func, ast.Name) and node.func.id in _BUILTIN - self._rebound:
-                    return _argument(node, ""), Confidence.MEDIUM  # sorted(rows, key=callee)
+                if isinstance(node.func, ast.Name) and node.func.id in _BUILTIN:
+                    return _with(_argument(node, ""), Confidence.MEDIUM)  # sorted(rows, key=callee)
                 return _with(self._ascend(node, value.inside), Confidence.LOW)
             case ast.Await():
                 sure = isinstance(node.value, ast.Call) and _is_call_of(node.value, callee)
@@ -211,7 +244,7 @@ class Flow:
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
                 if name in _STEPS:
                     return _with(self._ascend(node, value.inside), Confidence.HIGH)
-                return _argument(node, ""), Confidence.MEDIUM  # list(callee())
+                return _with(_argument(node, ""), Confidence.MEDIUM)  # list(callee())
             case ast.YieldFrom():
                 return HandedOn(Arrival.YIELDED, value.inside), Confidence.HIGH
             case ast.Await():
@@ -253,7 +286,7 @@ class Flow:
         return None
 
     def _step(self, node: ast.AST, parent: ast.AST, inside: Inside) -> Outcome | Inside | None:
-        """What ``parent`` does with the value of ``node``: its end, or where it is inside the parent's value."""
+        """What ``parent`` does with the value of ``node``: its end, or where it is in the parent's value."""
         if isinstance(parent, ast.stmt | ast.withitem):
             return self._to_statement(node, parent, inside)
         match parent:
@@ -304,7 +337,15 @@ class Flow:
                 return HandedOn(Arrival.RETURNED, inside)
             case ast.For(target=target, iter=iterated) | ast.AsyncFor(target=target, iter=iterated):
                 return self._bind(target, inside[:-1]) if iterated is node and inside else TEMPORARY
-            case ast.Expr() | ast.If() | ast.While() | ast.Assert() | ast.Raise() | ast.withitem() | ast.Delete():
+            case (
+                ast.Expr()
+                | ast.If()
+                | ast.While()
+                | ast.Assert()
+                | ast.Raise()
+                | ast.withitem()
+                | ast.Delete()
+            ):
                 return TEMPORARY
         return None
 
@@ -395,22 +436,22 @@ def _with(outcome: Outcome | None, confidence: Confidence) -> Found | None:
     return None if outcome is None else (outcome, confidence)
 
 
-def _names_given_by(node: ast.AST) -> Iterator[str]:
-    match node:
-        case ast.Name(ctx=ast.Store() | ast.Del(), id=name) | ast.arg(arg=name):
-            yield name
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            yield name
-        case ast.alias(name="*"):
-            yield from _MAKERS  # who knows
-        case ast.alias(name=name, asname=other):
-            yield other or name.partition(".")[0]
+def _reaches(node: ast.AST, line: int) -> bool:
+    """Whether any of it stands on that line. Some nodes do not say where they are."""
+    first, last = getattr(node, "lineno", None), getattr(node, "end_lineno", None)
+    if first is None or last is None:
+        return True
+    decorators = getattr(node, "decorator_list", ())
+    return bool(min([first, *(each.lineno for each in decorators)]) <= line <= last)
+
+
+def _encloses(node: ast.expr, place: Position) -> bool:
+    begins = (node.lineno, node.col_offset + 1) <= (place.line, place.start_column)
+    ends = (node.end_lineno or 0, (node.end_col_offset or 0) + 1)
+    return begins and (place.end_line, place.end_column) <= ends
 
 
 def _position(node: ast.AST) -> Position | None:
-    match node:
-        case ast.expr(lineno=line, end_lineno=int() as end_line, col_offset=column, end_col_offset=int() as end):
-            return Position(line, end_line, column + 1, end + 1)
-        case ast.stmt(lineno=line, end_lineno=int() as end_line, col_offset=column, end_col_offset=int() as end):
-            return Position(line, end_line, column + 1, end + 1)
-    return None
+    if not isinstance(node, ast.expr | ast.stmt) or node.end_lineno is None or node.end_col_offset is None:
+        return None
+    return Position(node.lineno, node.end_lineno, node.col_offset + 1, node.end_col_offset + 1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from memscope_daemon.model.dictionary import (
+    NO_FRAME,
     NOWHERE,
     DictionaryRows,
+    FrameNames,
     FrameRow,
     Position,
     SettingRow,
@@ -14,18 +14,6 @@ from memscope_daemon.model.dictionary import (
     ThreadRow,
 )
 from memscope_daemon.model.sampling import SamplingMode
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class FrameNames:
-    """A frame with its texts; "" and 0 are "not known"."""
-
-    function: str
-    file: str
-    line: int
-
-
-NO_FRAME = FrameNames("", "", 0)
 
 
 class Tables:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from memscope_daemon.metadata.flow import Bound, Flow, Value
-from memscope_daemon.metadata.tables import FrameNames, Tables
-from memscope_daemon.model.dictionary import Position
-from memscope_daemon.model.variables import Confidence, Variable
+from memscope_daemon.metadata.tables import Tables
+from memscope_daemon.model.variables import Confidence, Frames, Variable
 
 #: Functions that a value is followed through. Few hand one on further; a stack may be deep.
 HOPS_MAX = 16
 
 
-def infer(frames: Sequence[tuple[FrameNames, Position]], flow_of: Callable[[str], Flow | None]) -> Variable | None:
-    """The variable of what is allocated in the first of the frames, innermost first. ``flow_of``: of the file
-    of a frame; None: it cannot be read. None: nobody can tell."""
+def infer(frames: Frames, flow_of: Callable[[str], Flow | None]) -> Variable | None:
+    """The variable of what is allocated in the first of the frames; None: nobody can tell. ``flow_of``: of
+    the file of a frame; None: it cannot be read."""
     value, least = Value(), Confidence.HIGH
     for names, position in frames[:HOPS_MAX]:
         flow = flow_of(names.file) if position.line else None
@@ -31,8 +30,8 @@ def infer(frames: Sequence[tuple[FrameNames, Position]], flow_of: Callable[[str]
     return None
 
 
-def frames_of(tables: Tables, stack_id: int) -> list[tuple[FrameNames, Position]]:
+def frames_of(tables: Tables, stack_id: int) -> Frames:
     """The frames of a stack, innermost first, as far as a value may be followed."""
     stack = tables.stacks.get(stack_id)
     ids = stack.frame_ids[:HOPS_MAX] if stack else ()
-    return [(tables.frame(each), tables.position(each)) for each in ids]
+    return tuple((tables.frame(each), tables.position(each)) for each in ids)

@@ -28,6 +28,18 @@ NOWHERE = Position()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class FrameNames:
+    """A frame with its texts; "" and 0 are "not known"."""
+
+    function: str
+    file: str
+    line: int
+
+
+NO_FRAME = FrameNames("", "", 0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class FrameRow:
     """``line`` of the instruction that allocated or called, 0 = not known; ``first_line`` of the function;
     the rest as in :class:`Position`."""

@@ -11,6 +11,7 @@ from memscope_daemon.model.dictionary import LossRow, SettingRow
 from memscope_daemon.model.history import HistoryFigures
 from memscope_daemon.model.session import SessionInfo
 from memscope_daemon.model.system import SystemSample
+from memscope_daemon.model.variables import SitePath, Variable
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,7 +35,9 @@ class Site:
 
     ``impact``: blocks × bytes allocated; ``is_hot``: see :data:`HOT_COUNT`. ``peak_share``: of what was live
     at the session's high-water mark, 0 to 1. ``pattern``: how its allocations lie in time, as far back as
-    events are kept; empty: too few samples.
+    events are kept; empty: too few samples. ``variable``: what most of its blocks are bound to, as inferred;
+    None: nobody can tell, or it was not asked for. ``variable_share``: of the site's live bytes (or
+    allocated, where nothing lives), 0 to 1.
     """
 
     function: str
@@ -51,6 +54,8 @@ class Site:
     is_hot: bool = False
     peak_share: float = 0.0
     pattern: str = ""
+    variable: Variable | None = None
+    variable_share: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -170,7 +175,7 @@ class Report:
     ``cost`` None: not measured. ``steps``: as ``settings``; empty where there was no budget.
     ``pauses`` and ``marks`` in order of time. ``system_snapshots``, ``host_snapshots``: a bounded number of
     points, in the order of time; what they are measured over is in ``system_scopes``. ``lifetimes`` None: not
-    asked for.
+    asked for. ``paths``: for the first sites, what their variables are told from; part of no document.
     """
 
     session: SessionInfo
@@ -191,3 +196,4 @@ class Report:
     host_snapshots: tuple[SystemSample, ...] = ()
     system_scopes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     lifetimes: Lifetimes | None = None
+    paths: tuple[tuple[SitePath, ...], ...] = ()

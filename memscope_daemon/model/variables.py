@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+from memscope_daemon.model.dictionary import FrameNames, Position
+
 
 class Confidence(enum.IntEnum):
     """How far an inferred name can be relied upon. Of several steps the least sure one counts."""
@@ -34,3 +36,14 @@ class Variable:
     function: str
     file: str
     line: int
+
+
+Frames = tuple[tuple[FrameNames, Position], ...]  # innermost first
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SitePath:
+    """A way to an allocation site, and its share of what the site holds, 0 to 1."""
+
+    share: float
+    frames: Frames

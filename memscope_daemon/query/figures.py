@@ -10,9 +10,9 @@ import numpy as np
 
 from memscope_daemon.analysis import estimate
 from memscope_daemon.analysis.estimate import Intervals, Unseen
-from memscope_daemon.metadata.tables import FrameNames
 from memscope_daemon.model import sums
 from memscope_daemon.model.columns import Domain, Integers
+from memscope_daemon.model.dictionary import FrameNames
 from memscope_daemon.model.report import HOT_COUNT, HOT_IMPACT, DomainFigures, Figures, Site, ThreadFigures
 from memscope_daemon.model.sums import Sums
 from memscope_daemon.query.evidence import Evidence, active, unseen, whole

@@ -10,6 +10,7 @@ from memscope_daemon.model.session import EndReason, Step
 from memscope_daemon.query import figures as ask
 from memscope_daemon.query.evidence import Evidence
 from memscope_daemon.query.lifetimes import lifetimes_of
+from memscope_daemon.query.paths import site_paths
 from memscope_daemon.query.pauses import pauses
 from memscope_daemon.query.quality import assess
 
@@ -19,10 +20,11 @@ PAUSES_TOLD = 5  # in words
 def report(evidence: Evidence, site_limit: int = 0) -> Report:
     """A report with at most ``site_limit`` sites, 0 = all."""
     figures, quality = ask.figures(evidence), assess(evidence)
+    sites = ask.sites(evidence, site_limit)
     return Report(
         evidence.session,
         figures,
-        ask.sites(evidence, site_limit),
+        sites,
         ask.threads(evidence),
         ask.domains(evidence),
         quality,
@@ -43,6 +45,7 @@ def report(evidence: Evidence, site_limit: int = 0) -> Report:
         system.samples(evidence.system.rows, host=True),
         evidence.system.scopes,
         lifetimes_of(evidence),
+        site_paths(evidence, sites),
     )
 
 

@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 
 from memscope_daemon.metadata.origin import origin_of
-from memscope_daemon.metadata.tables import FrameNames, Tables
+from memscope_daemon.metadata.tables import Tables
 from memscope_daemon.model import sums
 from memscope_daemon.model.columns import Floats
+from memscope_daemon.model.dictionary import FrameNames
 from memscope_daemon.model.stacks import Amount, Frame, StackFigures
 from memscope_daemon.model.sums import Sums
 from memscope_daemon.query.evidence import Evidence, active

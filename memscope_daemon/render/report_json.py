@@ -262,7 +262,7 @@ def _sample(sample: SystemSample) -> Json:
 
 def _site(site: Site) -> Json:
     return {
-        "var_name": None,
+        "var_name": site.variable.name or None if site.variable else None,
         "type_name": None,
         "location": {
             "function": site.function or None,
@@ -281,6 +281,21 @@ def _site(site: Site) -> Json:
         "is_hot": site.is_hot,
         "peak_share": _number(site.peak_share),
         "pattern": site.pattern or None,
+        "variable": _variable(site),
+    }
+
+
+def _variable(site: Site) -> Json | None:
+    found = site.variable
+    if found is None:
+        return None
+    return {
+        "name": found.name or None,
+        "kind": found.kind,
+        "source": "inferred",
+        "confidence": found.confidence.name.lower(),
+        "share": _number(site.variable_share),
+        "location": {"function": found.function or None, "file": found.file, "line": found.line or None},
     }
 
 

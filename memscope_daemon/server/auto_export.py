@@ -276,8 +276,9 @@ class AutoExporter:
 def _rendered(entry: Entry, format_name: str, exact: bool) -> tuple[str, bytes]:
     """Where the store refuses, the live state tells."""
     exporter = exporter_of(format_name)
-    found = _content(entry, exporter, exact)
-    return exporter.file_name, exporter.render(found)  # here, not where the session's events are taken in
+    found = _content(entry, exporter, exact)  # the rest here, not where the session's events are taken in
+    named = dataclasses.replace(found, report=entry.namer.name(found.report))
+    return exporter.file_name, exporter.render(named)
 
 
 def _content(entry: Entry, exporter: Exporter, exact: bool) -> Content:

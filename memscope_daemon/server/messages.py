@@ -27,6 +27,7 @@ from memscope_daemon.model.report import (
 from memscope_daemon.model.sampling import SamplingConfig, SamplingMode
 from memscope_daemon.model.session import AttachFigures, SessionInfo, Target
 from memscope_daemon.model.system import FIGURES, SystemSample
+from memscope_daemon.model.variables import Variable
 
 TEXT_CHARACTERS_MAX = 4096
 
@@ -183,6 +184,21 @@ def site_to(site: Site) -> report_pb2.Site:
         is_hot=site.is_hot,
         peak_share=site.peak_share,
         pattern=site.pattern,
+        variable=_variable(site.variable),
+        variable_share=site.variable_share,
+    )
+
+
+def _variable(variable: Variable | None) -> report_pb2.Variable | None:
+    if variable is None:
+        return None
+    return report_pb2.Variable(
+        name=variable.name,
+        kind=variable.kind,
+        confidence=variable.confidence.name.lower(),
+        function=variable.function,
+        file=variable.file,
+        line=variable.line,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,7 +47,7 @@ class QueryService(services.QueryServicer):  # type: ignore[misc,unused-ignore]
         with answering(context), self._book.in_use():
             entry = self._book.get(request.session_id)
             answer = entry.ask(lambda at: report.report(at, request.site_count), exact=True)
-            return pb.GetReportResponse(report=messages.report_to(answer))
+            return pb.GetReportResponse(report=messages.report_to(entry.namer.name(answer)))
 
     def Export(  # noqa: N802 (gRPC's name)
         self, request: Any, context: grpc.ServicerContext
@@ -55,6 +56,7 @@ class QueryService(services.QueryServicer):  # type: ignore[misc,unused-ignore]
             entry = self._book.get(request.session_id)
             exporter = exports.exporter_of(request.format)
             content = entry.ask(lambda at: exports.content(at, exporter, request.measure), exact=True)
+            content = dataclasses.replace(content, report=entry.namer.name(content.report))
             data = exporter.render(content)  # here, not where the session's events are taken in
             yield pb.ExportResponse(chunk=data[:CHUNK_BYTES], file_name=exporter.file_name)
             for start in range(CHUNK_BYTES, len(data), CHUNK_BYTES):

@@ -27,6 +27,7 @@ from memscope_daemon.query.evidence import Evidence
 from memscope_daemon.server.actor import Actor
 from memscope_daemon.server.course import Course
 from memscope_daemon.server.line import Line, Outgoing
+from memscope_daemon.server.namer import Namer
 from memscope_daemon.server.observed import Observed
 from memscope_daemon.server.pauses import Pauses, recalled_spans
 from memscope_daemon.server.recording import Recording
@@ -81,6 +82,7 @@ class Entry:
         self.ended = threading.Event()
         self.owes_report = False  # has ended, and what was ordered of its end is not written yet
         self.observed = Observed(info, self.ended)
+        self.namer = Namer(info.target)
         self._ended_unix_ns = 0
         self._is_recalled = False
         self._actor = Actor(f"session-{info.session_id}", self._idle, IDLE_S)

@@ -46,7 +46,8 @@ HISTORY = (
 
 #: What version 3 has and version 2 had not: what a frame's instruction stands for in its source.
 POSITIONS = tuple(
-    f"ALTER TABLE frames ADD COLUMN {name} INTEGER DEFAULT 0" for name in ("end_line", "start_column", "end_column")
+    f"ALTER TABLE frames ADD COLUMN {name} INTEGER DEFAULT 0"
+    for name in ("end_line", "start_column", "end_column")
 )
 
 #: What is done to a file of an older version.

@@ -2,20 +2,28 @@
 
     corpus.py IN OUT PULSE FILE
 
-["run"]  loads FILE as a module and calls its run()
+["run"]  runs FILE as a module, and its run(); what that takes besides is loaded and compiled before
 """
 
-import importlib.util
+import asyncio
+import collections
+import contextlib
+import functools
+import pathlib
 import sys
+import types
 
 from talk import Talk
 
+LOADED = (asyncio, collections, contextlib, functools)
+CODE = compile(pathlib.Path(sys.argv[4]).read_bytes(), sys.argv[4], "exec")
+asyncio.run(asyncio.sleep(0))
+
 
 def run():
-    found = importlib.util.spec_from_file_location("corpus_program", sys.argv[4])
-    module = importlib.util.module_from_spec(found)
-    sys.modules["corpus_program"] = module
-    found.loader.exec_module(module)
+    module = types.ModuleType("corpus_program")
+    sys.modules[module.__name__] = module
+    exec(CODE, vars(module))
     module.run()
     return "done"
 

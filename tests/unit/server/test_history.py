@@ -235,6 +235,8 @@ def test_a_file_of_version_one_is_brought_up(tmp_path: Path) -> None:
     with duckdb.connect(str(path)) as connection:
         for table in ("kept", "forgotten"):
             connection.execute(f"DROP TABLE {table}")
+        for column in ("end_line", "start_column", "end_column"):
+            connection.execute(f"ALTER TABLE frames DROP COLUMN {column}")
         connection.execute("UPDATE meta SET value = '1' WHERE name = 'store_version'")
     again = Recording(path, SamplingMode.RATE, FEW)
     assert again._capture.meta()["store_version"] == str(schema.STORE_VERSION)
