@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import sys
 from typing import NoReturn
@@ -24,8 +23,10 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    gc.disable()  # until the parts are loaded (loading.done): they stay, and to search them takes 20 ms
     try:
+        from memscope_daemon.cli import loading
+
+        loading.begin()
         from memscope_daemon.cli.main import main as run
 
         return run(sys.argv[1:])

@@ -64,6 +64,14 @@ def start_time_ticks(pid: int) -> int:
     return int(_read(f"/proc/{pid}/stat").rpartition(")")[2].split()[19])
 
 
+def is_process(pid: int, ticks: int) -> bool:
+    """Whether ``pid`` still is the process that had that start time."""
+    try:
+        return start_time_ticks(pid) == ticks
+    except (OSError, ValueError, IndexError):
+        return False
+
+
 def mappings(pid: int) -> tuple[Mapping, ...]:
     return tuple(_mapping(line) for line in _read(f"/proc/{pid}/maps").splitlines())
 

@@ -28,9 +28,13 @@ def reach(address: str) -> Client | None:
     protocol, or is unwell.
     """
     path = config.socket_path(address)
-    if path is not None and not path.exists():
+    try:
+        return _probed(address) if path is None or path.exists() else None
+    finally:
         loading.done()
-        return None
+
+
+def _probed(address: str) -> Client | None:
     load_without_asyncio()
     client = Client(address)
     try:
@@ -40,8 +44,6 @@ def reach(address: str) -> Client | None:
         if error.is_unavailable:
             return None
         raise
-    finally:
-        loading.done()
     return client
 
 

@@ -88,7 +88,6 @@ _REBINDS = re.compile(
 _BUILTIN = frozenset(vars(builtins))
 _STEPS = frozenset({"next", "anext", "__next__", "__anext__", "send", "asend", "throw", "athrow"})
 _ENTERS = frozenset({"__enter__", "__aenter__"})
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _Loop = ast.For | ast.AsyncFor | ast.comprehension
 _ALLOCATING = (
@@ -132,10 +131,11 @@ class Flow:
         self._known_lines.add(line)
         level: list[ast.AST] = [self._tree]
         while level:  # parents before their children
-            inner = [(child, node) for node in level for child in ast.iter_child_nodes(node)]
-            level = [child for child, _ in inner if _reaches(child, line)]
+            both = ((child, node) for node in level for child in ast.iter_child_nodes(node))
+            inner = [(child, node) for child, node in both if _reaches(child, line)]
+            level = [child for child, _ in inner]
             for child, node in inner:
-                if _reaches(child, line) and child not in self._parents:
+                if child not in self._parents:
                     self._parents[child] = node
                     self._take_in(child)
 
@@ -287,6 +287,8 @@ class Flow:
 
     def _step(self, node: ast.AST, parent: ast.AST, inside: Inside) -> Outcome | Inside | None:
         """What ``parent`` does with the value of ``node``: its end, or where it is in the parent's value."""
+        if isinstance(parent, _Loop):
+            return self._bind(parent.target, inside[:-1]) if parent.iter is node and inside else TEMPORARY
         if isinstance(parent, ast.stmt | ast.withitem):
             return self._to_statement(node, parent, inside)
         match parent:
@@ -308,8 +310,6 @@ class Flow:
                 return (*_starred(node, inside), _place(node, elements))
             case ast.Dict() | ast.DictComp() | ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
                 return (*inside, SOMEWHERE)
-            case ast.comprehension(target=target, iter=iterated):
-                return self._bind(target, inside[:-1]) if iterated is node and inside else TEMPORARY
             case ast.Starred():
                 return inside
             case ast.keyword(arg=name):
@@ -321,7 +321,7 @@ class Flow:
                 return inside if isinstance(node, ast.FormattedValue) else TEMPORARY
             case ast.BinOp():
                 return (*inside[:-1], SOMEWHERE) if inside else TEMPORARY
-            case ast.expr() | ast.Slice():
+            case ast.expr():
                 return TEMPORARY
         return None
 
@@ -335,8 +335,6 @@ class Flow:
                 return self._bind(target, inside) if inside else TEMPORARY
             case ast.Return():
                 return HandedOn(Arrival.RETURNED, inside)
-            case ast.For(target=target, iter=iterated) | ast.AsyncFor(target=target, iter=iterated):
-                return self._bind(target, inside[:-1]) if iterated is node and inside else TEMPORARY
             case (
                 ast.Expr()
                 | ast.If()

@@ -21,6 +21,8 @@ from memscope_daemon.query.quality import Margins, margins
 from memscope_daemon.timeline.live import Balance
 
 PARTS = 4  # of Totals.sums
+#: The names of all sites; the site of each active stack; the active stacks.
+StacksBySite = tuple[list[FrameNames], Integers, Integers]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -101,9 +103,10 @@ def _figures_at(found: Totals, in_bytes: Intervals, in_count: Intervals, at: int
     )
 
 
-def sites(evidence: Evidence, limit: int = 0) -> tuple[Site, ...]:
-    """Allocation sites by live bytes, most first; at most ``limit`` of them, 0 = all."""
-    names, group, stacks = _sites_of(evidence)
+def sites(evidence: Evidence, limit: int = 0, grouped: StacksBySite | None = None) -> tuple[Site, ...]:
+    """Allocation sites by live bytes, most first; at most ``limit`` of them, 0 = all. ``grouped``: what
+    :func:`stacks_by_site` says, where it is known already."""
+    names, group, stacks = grouped or stacks_by_site(evidence)
     by_site = _regroup(evidence.stacks, stacks, group, len(names))
     # Stacks that are younger than the peak held nothing then.
     peak_sums = sums.padded(evidence.peak.by_stack, evidence.stacks.allocated.count).take(stacks)
@@ -162,7 +165,7 @@ def _peak(part: Sums, allocated: Sums, bound: Unseen, lost: Margins) -> Interval
     return intervals.widen(lost.freed_bytes, lost.allocated_bytes)
 
 
-def _sites_of(evidence: Evidence) -> tuple[list[FrameNames], Integers, Integers]:
+def stacks_by_site(evidence: Evidence) -> StacksBySite:
     """The names of all sites; the site of each active stack; the active stacks."""
     stacks = active(evidence.stacks)
     numbers: dict[FrameNames, int] = {}

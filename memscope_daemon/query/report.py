@@ -20,7 +20,8 @@ PAUSES_TOLD = 5  # in words
 def report(evidence: Evidence, site_limit: int = 0) -> Report:
     """A report with at most ``site_limit`` sites, 0 = all."""
     figures, quality = ask.figures(evidence), assess(evidence)
-    sites = ask.sites(evidence, site_limit)
+    grouped = ask.stacks_by_site(evidence)
+    sites = ask.sites(evidence, site_limit, grouped)
     return Report(
         evidence.session,
         figures,
@@ -45,7 +46,7 @@ def report(evidence: Evidence, site_limit: int = 0) -> Report:
         system.samples(evidence.system.rows, host=True),
         evidence.system.scopes,
         lifetimes_of(evidence),
-        site_paths(evidence, sites),
+        site_paths(evidence, sites, grouped),
     )
 
 

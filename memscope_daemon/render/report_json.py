@@ -30,6 +30,7 @@ from memscope_daemon.model.report import (
 )
 from memscope_daemon.model.session import AttachFigures, SessionInfo
 from memscope_daemon.model.system import SystemSample
+from memscope_daemon.model.variables import Variable
 
 SCHEMA_ID = "urn:memscope:report:1"
 SCHEMA_VERSION = 1
@@ -264,11 +265,7 @@ def _site(site: Site) -> Json:
     return {
         "var_name": site.variable.name or None if site.variable else None,
         "type_name": None,
-        "location": {
-            "function": site.function or None,
-            "file": site.file or None,
-            "line": site.line or None,
-        },
+        "location": _location(site),
         **_estimate("total_size", site.allocated_bytes),
         **_estimate("allocation_count", site.allocated_count),
         **_estimate("freed_size", site.freed_bytes),
@@ -295,8 +292,12 @@ def _variable(site: Site) -> Json | None:
         "source": "inferred",
         "confidence": found.confidence.name.lower(),
         "share": _number(site.variable_share),
-        "location": {"function": found.function or None, "file": found.file, "line": found.line or None},
+        "location": _location(found),
     }
+
+
+def _location(of: Site | Variable) -> Json:
+    return {"function": of.function or None, "file": of.file or None, "line": of.line or None}
 
 
 def _average(site: Site) -> float | int | None:

@@ -27,7 +27,7 @@ from memscope_daemon.model.session import EndReason, SessionInfo, Target
 from memscope_daemon.render.exporters import Content, Exporter
 from memscope_daemon.server.book import SessionBook
 from memscope_daemon.server.export_sets import folder_name, publish, require_folder
-from memscope_daemon.server.exports import content, exporter_of
+from memscope_daemon.server.exports import content, exporter_of, named
 from memscope_daemon.server.sessions import Entry
 from memscope_daemon.store import retention
 
@@ -277,8 +277,7 @@ def _rendered(entry: Entry, format_name: str, exact: bool) -> tuple[str, bytes]:
     """Where the store refuses, the live state tells."""
     exporter = exporter_of(format_name)
     found = _content(entry, exporter, exact)  # the rest here, not where the session's events are taken in
-    named = dataclasses.replace(found, report=entry.namer.name(found.report))
-    return exporter.file_name, exporter.render(named)
+    return exporter.file_name, exporter.render(named(found, entry.namer))
 
 
 def _content(entry: Entry, exporter: Exporter, exact: bool) -> Content:
@@ -293,10 +292,7 @@ def _period_ns(order: AutoExport) -> int:
 
 
 def _is_gone(target: Target) -> bool:
-    try:
-        return procfs.start_time_ticks(target.pid) != target.start_time_ticks
-    except (OSError, ValueError, IndexError):
-        return True
+    return not procfs.is_process(target.pid, target.start_time_ticks)
 
 
 def _how_left(target: Target) -> str:

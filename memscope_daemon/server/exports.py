@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 
 from memscope_daemon.errors import RenderError
@@ -10,6 +11,7 @@ from memscope_daemon.query.evidence import Evidence
 from memscope_daemon.query.report import report
 from memscope_daemon.query.stacks import stack_figures
 from memscope_daemon.render.exporters import EXPORTERS, Content, Exporter
+from memscope_daemon.server.namer import Namer
 
 
 def export(evidence: Evidence, format_name: str, measure: str = "") -> tuple[str, bytes]:
@@ -38,6 +40,11 @@ def content(evidence: Evidence, exporter: Exporter, measure: str = "") -> Conten
         raise _unknown("measure", chosen, MEASURES)
     stacks = stack_figures(evidence) if exporter.has_stacks else ()
     return Content(report(evidence), stacks, chosen)
+
+
+def named(content: Content, namer: Namer) -> Content:
+    """With the names of variables; not where the session's events are taken in."""
+    return dataclasses.replace(content, report=namer.name(content.report))
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> RenderError:

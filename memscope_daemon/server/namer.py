@@ -74,9 +74,7 @@ class Namer:
         return found
 
     def _is_alive(self) -> bool:
-        with contextlib.suppress(OSError):
-            return procfs.start_time_ticks(self._target.pid) == self._target.start_time_ticks
-        return False
+        return procfs.is_process(self._target.pid, self._target.start_time_ticks)
 
 
 def _started_unix(ticks: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,8 +55,8 @@ class QueryService(services.QueryServicer):  # type: ignore[misc,unused-ignore]
             entry = self._book.get(request.session_id)
             exporter = exports.exporter_of(request.format)
             content = entry.ask(lambda at: exports.content(at, exporter, request.measure), exact=True)
-            content = dataclasses.replace(content, report=entry.namer.name(content.report))
-            data = exporter.render(content)  # here, not where the session's events are taken in
+            # Here, not where the session's events are taken in:
+            data = exporter.render(exports.named(content, entry.namer))
             yield pb.ExportResponse(chunk=data[:CHUNK_BYTES], file_name=exporter.file_name)
             for start in range(CHUNK_BYTES, len(data), CHUNK_BYTES):
                 yield pb.ExportResponse(chunk=data[start : start + CHUNK_BYTES])
