@@ -14,6 +14,8 @@ from memscope_client import Report, Site
 from memscope_daemon.cli import text
 
 SITES_SHOWN = 15
+FEWEST_SITES_SHOWN = 5  # on a terminal too low for more
+LINES_BELOW = 5  # what is said of the files that were written, and the prompt
 WIDTH_WITHOUT_TERMINAL = 110
 
 
@@ -40,17 +42,35 @@ def sites_table(sites: Iterable[Site]) -> Table:
 
 
 def print_report(report: Report, preface: Sequence[str]) -> None:
-    """On standard output: what the report cannot see, totals, quality, the sites that hold most."""
+    """On standard output: what the report cannot see, totals, quality, the sites that hold most. On a
+    terminal only so many of those that the first, for which most came, is still to be seen."""
     out = console()
     with out.capture() as captured:
         for line in _head(report, preface):
             out.print(Text(line), soft_wrap=True)  # a pipe gets whole lines
         out.print()
-        out.print(sites_table(report.sites[:SITES_SHOWN]))
-        if len(report.sites) > SITES_SHOWN:
-            out.print(Text(f"… and {len(report.sites) - SITES_SHOWN} more sites, in the JSON report"))
+    head, shown = captured.get(), SITES_SHOWN
+    table = _table(out, report, shown)
+    while sys.stdout.isatty() and shown > FEWEST_SITES_SHOWN:
+        if _height(head + table, out.width) + LINES_BELOW <= out.height:
+            break
+        shown -= 1
+        table = _table(out, report, shown)
     # Written by us and in one piece: rich turns a closed pipe into an exit of its own.
-    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
+    sys.stdout.write("\n".join(line.rstrip() for line in (head + table).split("\n")))
+
+
+def _table(out: Console, report: Report, shown: int) -> str:
+    with out.capture() as captured:
+        out.print(sites_table(report.sites[:shown]))
+        if len(report.sites) > shown:
+            out.print(Text(f"… and {len(report.sites) - shown} more sites, in the JSON report"))
+    return captured.get()
+
+
+def _height(printed: str, width: int) -> int:
+    """Lines on a terminal that wide, which folds those that are longer."""
+    return sum(max(1, -(-Text.from_ansi(line).cell_len // width)) for line in printed.splitlines())
 
 
 def _head(report: Report, preface: Sequence[str]) -> tuple[str, ...]:
