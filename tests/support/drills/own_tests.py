@@ -36,9 +36,11 @@ FULL = Sampling.rate(1.0, depth=20)
 PERIOD_S, ATTACHED_S = 5.0, 4.0
 AGAIN = 3
 LONGEST_S = 1200.0
-#: Waits for its parent's word, then is ``python -m test``.
+#: Waits for its parent's word, then is ``python -m test``. In a shell's background SIGINT may be ignored,
+#: and there is a test that waits for one for ever.
 GATED = """
-import os, runpy, sys
+import os, runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.read(int(sys.argv[1]), 1)
 os.close(int(sys.argv[1]))
 sys.argv[:] = ["test", *sys.argv[2:]]
