@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -49,11 +50,10 @@ def print_report(report: Report, preface: Sequence[str]) -> None:
         for line in _head(report, preface):
             out.print(Text(line), soft_wrap=True)  # a pipe gets whole lines
         out.print()
-    head, shown = captured.get(), SITES_SHOWN
+    head, shown = captured.get(), min(SITES_SHOWN, len(report.sites))
     table = _table(out, report, shown)
-    while sys.stdout.isatty() and shown > FEWEST_SITES_SHOWN:
-        if _height(head + table, out.width) + LINES_BELOW <= out.height:
-            break
+    room = out.height - LINES_BELOW if sys.stdout.isatty() else math.inf
+    while shown > FEWEST_SITES_SHOWN and _height(head + table, out.width) > room:
         shown -= 1
         table = _table(out, report, shown)
     # Written by us and in one piece: rich turns a closed pipe into an exit of its own.
